@@ -1,0 +1,105 @@
+"""Every refusal and failure that an operator sees, in five lines: what, where, which command, what it answered, what next."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class OpsguideError(Exception):
+    """Base of all errors that are shown to an operator without a traceback.
+
+    `words` is one sentence. `where` names the element or file, `command` the line that was sent,
+    `answer` what came back, `next` the next step to take; empty fields are left out.
+    """
+
+    exit_code: int = 1
+    kinds: ClassVar[dict[str, type[OpsguideError]]] = {}
+
+    def __init__(
+        self, words: str, *, where: str = "", command: str = "", answer: str = "", next: str = ""
+    ) -> None:
+        super().__init__(words)
+        self.words, self.where, self.command, self.answer, self.next = words, where, command, answer, next
+
+    def __init_subclass__(cls) -> None:
+        OpsguideError.kinds[cls.__name__] = cls
+
+    def lines(self) -> list[str]:
+        """The at most five lines that an operator reads."""
+        fields = (("where", self.where), ("command", self.command), ("answer", self.answer), ("next", self.next))
+        return [f"{type(self).__name__}: {self.words}", *(f"  {k + ':':9}{v}" for k, v in fields if v)]
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython asks for this instead of a traceback, in notebooks, papermill and nbval alike."""
+        return self.lines()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The error as it travels between broker and kernel."""
+        names = ("words", "where", "command", "answer", "next")
+        return {"error": type(self).__name__, "exit": self.exit_code, **{n: getattr(self, n) for n in names}}
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> OpsguideError:
+        """The same error again on the other side of the wire."""
+        kind = cls.kinds.get(str(fields.get("error")), OpsguideError)
+        texts = {n: str(fields.get(n, "")) for n in ("where", "command", "answer", "next")}
+        error = kind(str(fields.get("words", "")), **texts)
+        error.exit_code = int(fields.get("exit", kind.exit_code))
+        return error
+
+
+class InputError(OpsguideError):
+    """Bad input or set-up; nothing was run."""
+
+    exit_code = 2
+
+
+class StoreError(OpsguideError):
+    """A record or the state folder cannot be written; no record, no command."""
+
+    exit_code = 2
+
+
+class RefusedError(OpsguideError):
+    """The table, the scope, the order or a rule says no; `exit_code` tells which."""
+
+
+class FailedError(OpsguideError):
+    """A command failed or an expectation was not met."""
+
+
+class UnreachableError(OpsguideError):
+    """The element or the platform could not be asked; nothing was sent."""
+
+
+class UnknownError(OpsguideError):
+    """A change was sent and nobody knows whether it took effect."""
+
+    exit_code = 5
+
+
+class HeldError(OpsguideError):
+    """An earlier change on the element is still unknown; nothing changes it until that is settled."""
+
+    exit_code = 5
+
+
+class InterruptedRunError(OpsguideError):
+    """The run was ended from outside before its last step."""
+
+    exit_code = 5
+
+
+class LockedError(OpsguideError):
+    """Another run holds the element, or an invariant forbids the change."""
+
+    exit_code = 7
+
+
+class TamperedError(OpsguideError):
+    """A record does not agree with its seal or the ledger."""
+
+    exit_code = 8
