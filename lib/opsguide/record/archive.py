@@ -1,0 +1,150 @@
+"""The records folder: `<records>/<yyyy>/<mm>/<run id>[-unfinished]/` and the ledger beside the years.
+
+- A run id is `<utc>-<activity>-<element>-<8 hex>`; its folder's name ends in `-unfinished` until it is sealed.
+- A run has begun when its intent.json is synced and the ledger names it; before that nothing may be sent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from opsguide.errors import InputError, StoreError, TamperedError
+from opsguide.record import chain, durable
+from opsguide.record.journal import INTENT, Journal
+from opsguide.record.ledger import Ledger
+
+UNFINISHED = "-unfinished"
+VERSION = 1
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
+RUN = re.compile(r"(\d{4})(\d\d)\d\dT\d{6}Z-[a-z0-9][a-z0-9-]*-[0-9a-f]{8}")
+
+
+@dataclass(frozen=True)
+class RunRef:
+    """A run as it lies in the archive; `path` is its folder now."""
+
+    run: str
+    path: Path
+    sealed: bool
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run that is being written: its folder, its intent and the open journal (which holds the run's lock)."""
+
+    root: Path
+    path: Path
+    run: str
+    intent: dict[str, Any]
+    journal: Journal
+
+
+class Archive:
+    """The records below `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.ledger = root, Ledger(root)
+
+    def start(self, intent: Mapping[str, Any]) -> RunFolder:
+        """Begins a run: folder, intent.json and the ledger's line, all synced.
+
+        `version`, `run` and `at` are set here. InputError for names that cannot be in a run id, StoreError when
+        the disk refuses; then nothing is left behind.
+        """
+        at = datetime.now(UTC)
+        run = _run_id(at, intent)
+        whole = {
+            "version": VERSION,
+            "run": run,
+            "at": durable.utc(at),
+            **_without(intent, "version", "run", "at"),
+        }
+        path = self.root / f"{at:%Y}" / f"{at:%m}" / (run + UNFINISHED)
+        with durable.storing(path):
+            durable.make_folders(path.parent, self.root)
+        content = durable.json_file(whole)
+        with self.ledger.turn() as turn, _all_or_nothing(path):
+            with durable.storing(path):
+                durable.make_folders(path, self.root)
+            durable.write_file(path / INTENT, content)
+            journal = Journal(path)
+            turn.append("intent", run, durable.digest(content))
+        return RunFolder(self.root, path, run, whole, journal)
+
+    def reopen(self, path: Path) -> RunFolder:
+        """An unfinished run for writing again; LockedError while its writer lives, TamperedError if broken."""
+        intent = chain.parse((path / INTENT).read_bytes())
+        run = path.name.removesuffix(UNFINISHED)
+        if intent is None or intent.get("run") != run:
+            raise TamperedError("intent.json does not belong to this run", where=str(path))
+        return RunFolder(self.root, path, run, intent, Journal(path))
+
+    def runs(self) -> list[RunRef]:
+        """All runs, oldest first."""
+        return sorted(self._walk(), key=lambda ref: (ref.run, ref.sealed))
+
+    def unfinished(self) -> list[RunRef]:
+        """The runs that are not sealed: still going, or orphans of a crash."""
+        return [ref for ref in self.runs() if not ref.sealed]
+
+    def find(self, text: str) -> RunRef:
+        """The run with this id, a unique beginning or end of it, or 'last'; InputError otherwise."""
+        runs, text = self.runs(), text.removesuffix(UNFINISHED)
+        if not runs:
+            raise InputError("there is no record yet", where=str(self.root))
+        if text == "last":
+            return runs[-1]
+        for fits in (str.__eq__, str.startswith, str.endswith):
+            if found := [ref for ref in runs if text and fits(ref.run, text)]:
+                return _only(found, text)
+        raise InputError(
+            f"no run is called {text!r}", where=str(self.root), next="use the run's id, its end, or last"
+        )
+
+    def _walk(self) -> Iterator[RunRef]:
+        for month in self.root.glob("[0-9][0-9][0-9][0-9]/[0-9][0-9]"):
+            with contextlib.suppress(FileNotFoundError):
+                for path in month.iterdir():
+                    run = path.name.removesuffix(UNFINISHED)
+                    if RUN.fullmatch(run):
+                        yield RunRef(run, path, run == path.name)
+
+
+@contextlib.contextmanager
+def _all_or_nothing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except StoreError:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+
+
+def _only(found: list[RunRef], text: str) -> RunRef:
+    if len(found) > 1:
+        some = ", ".join(ref.run for ref in found[-3:])
+        raise InputError(f"{len(found)} runs fit {text!r}", answer=some, next="give more of the run's id")
+    return found[0]
+
+
+def _run_id(at: datetime, intent: Mapping[str, Any]) -> str:
+    slug, element = (
+        str(intent.get(key, {}).get(name, "")) for key, name in (("activity", "slug"), ("element", "name"))
+    )
+    for name in (slug, element):
+        if not NAME.fullmatch(name):
+            raise InputError(
+                f"{name!r} cannot be part of a run's id; names are lower-case letters, digits and '-'"
+            )
+    return f"{at:%Y%m%dT%H%M%SZ}-{slug}-{element}-{secrets.token_hex(4)}"
+
+
+def _without(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if key not in names}

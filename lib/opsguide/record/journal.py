@@ -1,0 +1,134 @@
+"""The journal of a run: events.jsonl, one chained and synced line for each event.
+
+- An event is on the disk before `append` returns; when it cannot be, StoreError, and the file is as before.
+- One writer at a time: the file is locked while a Journal is open, and a crash frees it.
+- A torn last line is tolerated only in a run that is not sealed. Opening such a run for writing moves the torn bytes
+  to `torn-line-1.txt` (2, 3 …), cuts the journal back to whole lines, and says so in a `note`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from opsguide.errors import LockedError, StoreError, TamperedError
+from opsguide.record import chain, durable
+from opsguide.record.chain import Event
+from opsguide.record.spool import Spool
+
+EVENTS = "events.jsonl"
+INTENT = "intent.json"
+SEAL = "seal.json"
+OUTPUT = "output"
+RESERVED = frozenset({"seq", "at", "type", "prev"})
+
+
+class Events(list[Event]):
+    """The events of a run in order; `torn` holds the bytes of a torn last line, empty when there is none."""
+
+    torn: bytes = b""
+
+
+def read(folder: Path) -> Events:
+    """The events of the run in `folder`, sealed or not; TamperedError when the chain is broken."""
+    found = scan(folder)
+    if found.fault or (found.torn and (folder / SEAL).exists()):
+        words = found.fault or "the sealed journal ends in a torn line"
+        raise TamperedError(words, where=str(folder / EVENTS), next=f"opsguide verify {folder.name}")
+    events = Events(found.entries)
+    events.torn = found.torn
+    return events
+
+
+def scan(folder: Path) -> chain.Chain:
+    """The journal of `folder` as a checked chain; never raises for what is in the file."""
+    start = durable.digest((folder / INTENT).read_bytes())
+    try:
+        return chain.check((folder / EVENTS).read_bytes(), start)
+    except FileNotFoundError:
+        return chain.Chain(last=start)
+
+
+class Journal:
+    """The writer of one unsealed run's events. Thread safe.
+
+    LockedError when another writer has it, TamperedError when what is there is not a chain.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.path = folder, folder / EVENTS
+        self._lock = threading.RLock()
+        with durable.storing(self.path):
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            self._handle = os.open(self.path, flags, 0o640)
+            durable.sync_folder(folder)
+        try:
+            self._claim()
+            self._resume()
+        except BaseException:
+            self.close()
+            raise
+
+    def append(self, type: str, /, **fields: Any) -> Event:
+        """Writes the event and returns it as it stands in the file; StoreError when the disk refuses.
+
+        `seq` (from 0), `at` (UTC), `type` and `prev` are the journal's own and may not be among `fields`.
+        """
+        if wrong := RESERVED & fields.keys():
+            raise ValueError(f"{sorted(wrong)} belong to the journal")
+        with self._lock:
+            if self._handle < 0:
+                raise StoreError("the journal is closed", where=str(self.path))
+            event = {"seq": self.count, "at": durable.now(), "type": type, **fields, "prev": self.last}
+            line = durable.json_line(event)
+            self._size = durable.append_line(self._handle, self._size, line, self.path)
+            self.count, self.last = self.count + 1, durable.digest(line)
+            return event
+
+    def output(self, command: int, stream: str) -> Spool:
+        """Takes the output of command number `command`, `stream` 'out' or 'err'; a file only past 64 KiB."""
+        return Spool(self.folder, f"{OUTPUT}/c{command:04}.{stream}", stream)
+
+    def close(self) -> None:
+        """Frees the journal's lock; closing twice is harmless."""
+        with self._lock:
+            if self._handle >= 0:
+                os.close(self._handle)
+                self._handle = -1
+
+    def _claim(self) -> None:
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockedError(
+                "this run is still being written", where=self.folder.name, next="wait until it has ended"
+            ) from None
+
+    def _resume(self) -> None:
+        intent = self.folder / INTENT
+        found = scan(self.folder) if intent.exists() else chain.Chain()
+        if found.fault:
+            raise TamperedError(found.fault, where=str(self.path), next="opsguide verify --all")
+        self._size, self.count, self.last = found.size, len(found.entries), found.last
+        if found.torn:
+            self._set_aside(found.torn)
+        self._tell_torn(found.entries)
+
+    def _set_aside(self, torn: bytes) -> None:
+        taken = len(list(self.folder.glob("torn-line-*.txt")))
+        durable.write_file(self.folder / f"torn-line-{taken + 1}.txt", torn)
+        with durable.storing(self.path):
+            os.ftruncate(self._handle, self._size)
+            os.fdatasync(self._handle)
+
+    def _tell_torn(self, entries: list[Event]) -> None:
+        told = {entry.get("torn_file") for entry in entries}
+        for kept in sorted(self.folder.glob("torn-line-*.txt")):
+            if kept.name not in told:
+                words = f"the journal's last line was torn by a crash; its {kept.stat().st_size} bytes are in {kept.name}"
+                self.append(
+                    "note", words=words, torn_file=kept.name, torn_sha256=durable.digest(kept.read_bytes())
+                )
