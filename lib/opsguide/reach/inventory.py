@@ -1,0 +1,205 @@
+"""The inventory: one YAML file a platform, read whole and refused whole.
+
+- Unknown and repeated keys are refused; every error names the file, the line and the key.
+- A name is lower-case letters, digits and dashes, and stands for one element only.
+- What must hold between elements stands in `agreement.py`.
+- A host that is joining has the kind that it will join as.
+- A secret is a reference; a secret standing in the file itself is refused, and is not shown.
+- Relative paths are meant from the file's own folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from opsguide.errors import InputError
+from opsguide.guide.durations import duration
+from opsguide.reach import agreement, secrets
+from opsguide.reach.elements import (
+    CONTAINER_KINDS,
+    HOST_KINDS,
+    WITH_ARTICLE,
+    ApiSettings,
+    Element,
+    Platform,
+    SshSettings,
+)
+from opsguide.reach.lined import Section, close_matches, parse
+
+__all__ = ["ApiSettings", "Element", "Platform", "SshSettings", "find", "load"]
+
+TOP = ("platform", "practice", "edition", "domain", "state", "ssh", "api", "hosts", "containers")
+SSH = ("user", "key", "known_hosts", "config", "port", "role_marker")
+API = ("url", "token", "timeout")
+HOST = ("kind", "address", "port", "id", "group", "joining", "machine_id")
+CONTAINER = ("kind", "host", "ctid", "component", "peer", "env", "node", "machine_id")
+NAME = r"[a-z0-9][a-z0-9-]{0,62}"
+_NAME_WORDS = "a name of lower-case letters, digits and dashes"
+_DOMAIN = r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
+_BIG = 2**53
+
+
+def find(name: str, root: Path | None = None) -> Path:
+    """The inventory file of a platform by its name ('lab') or by a path ('./here.yml')."""
+    if "/" in name or name.endswith((".yml", ".yaml")):
+        given = Path(name).expanduser()
+        if not given.is_file():
+            raise InputError(f"there is no inventory {name}", where=str(given))
+        return given
+    folder = (root or _repository()) / "parameters" / "platforms"
+    path = folder / f"{name}.yml"
+    if re.fullmatch(NAME, name) and path.is_file():
+        return path
+    there = sorted(p.stem for p in folder.glob("*.yml"))
+    hint = close_matches(name, there) or f"; known are {', '.join(there) or 'none'}"
+    raise InputError(f"there is no platform {name[:80]!r}{hint}", where=str(folder))
+
+
+def _repository() -> Path:
+    here = Path(__file__).resolve()
+    for folder in (here.parents[3], *Path.cwd().resolve().parents, Path.cwd()):
+        if (folder / "parameters" / "platforms").is_dir():
+            return folder
+    return Path.cwd()
+
+
+def load(path: Path | str) -> Platform:
+    """The platform that a file describes; InputError names file:line and key."""
+    file = Path(path).expanduser().absolute()
+    try:
+        content = file.read_bytes()
+    except OSError as reason:
+        raise InputError(f"{file.name} cannot be read: {reason.strerror}", where=str(file)) from None
+    top = parse(file, content, TOP)
+    ssh = _ssh(top)
+    return Platform(
+        name=top.text("platform", form=NAME, fits=_NAME_WORDS),
+        practice=top.flag("practice"),
+        edition=top.text("edition", form=NAME, fits=_NAME_WORDS),
+        domain=top.text("domain", form=_DOMAIN, fits="a domain name"),
+        file=file,
+        digest=hashlib.sha256(content).hexdigest(),
+        state=_path(top, "state"),
+        ssh=ssh,
+        api=_api(top) if "api" in top else None,
+        elements=_elements(top, ssh),
+    )
+
+
+def _path(section: Section, name: str) -> Path:
+    return section.file.parent / Path(section.text(name, form=r"[^\x00-\x1f]+", fits="a path")).expanduser()
+
+
+def _reference(section: Section, name: str) -> str:
+    reference = section.text(name)
+    try:
+        scheme, rest = secrets.parts(reference)
+    except ValueError as reason:
+        raise section.error(name, str(reason)) from None
+    return f"file:{section.file.parent / Path(rest).expanduser()}" if scheme == "file" else reference
+
+
+def _ssh(top: Section) -> SshSettings:
+    section = top.section("ssh", SSH)
+    marker = section.text("role_marker", "/etc/opsguide/role", r"/[A-Za-z0-9._/-]+", "an absolute path")
+    return SshSettings(
+        user=section.text("user", form=r"[A-Za-z_][A-Za-z0-9_.-]{0,31}", fits="a user's name"),
+        key=_reference(section, "key"),
+        known_hosts=_path(section, "known_hosts"),
+        config=_path(section, "config"),
+        port=section.whole("port", 1, 65535) or 22,
+        role_marker=marker,
+    )
+
+
+def _api(top: Section) -> ApiSettings:
+    section = top.section("api", API)
+    timeout = section.read("timeout", duration, 20.0)
+    return ApiSettings(section.read("url", _url), _reference(section, "token"), timeout)
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    plain = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
+    if not plain or parts.username is not None or parts.path not in ("", "/") or re.search(r"\s", text):
+        raise ValueError("not a plain address like https://app.example.com (no path, no password, no query)")
+    return text.rstrip("/")
+
+
+def _elements(top: Section, ssh: SshSettings) -> dict[str, Element]:
+    hosts = top.section("hosts", None)
+    containers = top.section("containers", None) if "containers" in top else None
+    places: dict[str, Section] = {}
+    found: dict[str, Element] = {}
+    for group, keys in ((hosts, HOST), (containers, CONTAINER)):
+        for name in group or ():
+            assert group is not None
+            _check_name(group, name, places)
+            places[name] = group.section(name, keys)
+            found[name] = _host(name, places[name], ssh) if group is hosts else _container(name, places[name])
+    agreement.check(found, places)
+    return dict(sorted(found.items(), key=lambda item: places[item[0]].line))
+
+
+def _check_name(group: Section, name: str, places: dict[str, Section]) -> None:
+    if not re.fullmatch(NAME, name, re.ASCII):
+        raise group.error(name, f"the name of an element is not {_NAME_WORDS}")
+    if name in places:
+        raise group.error(name, f"the name is taken by {places[name].key} on line {places[name].line}")
+
+
+def _machine_id(section: Section) -> str:
+    return section.text("machine_id", "", r"[0-9a-f]{32}", "a machine id of 32 hexadecimal digits")
+
+
+def _host(name: str, section: Section, ssh: SshSettings) -> Element:
+    joining = section.choice("joining", HOST_KINDS, "")
+    kind = section.choice("kind", HOST_KINDS, joining or None)
+    if joining and kind != joining:
+        raise section.error("joining", f"the host joins as {joining}, but its kind is {kind}")
+    return Element(
+        name=name,
+        kind=kind,
+        host=name,
+        address=section.read("address", _address),
+        port=section.whole("port", 1, 65535) or ssh.port,
+        id=section.whole("id", 1, _BIG),
+        machine_id=_machine_id(section),
+        group=section.text("group", "", r"[A-Za-z0-9][A-Za-z0-9._ -]*", "the name of a hardware node group"),
+        joining=joining,
+    )
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        if re.fullmatch(_DOMAIN, text, re.ASCII) and not re.fullmatch(r"[0-9.]+", text):
+            return text
+        raise ValueError(f"{text[:80]!r} is neither an IP address nor a host name") from None
+
+
+def _container(name: str, section: Section) -> Element:
+    kind = section.choice("kind", CONTAINER_KINDS)
+    for key in ("host", "ctid", *(("component",) if kind == "infrastructure-container" else ("env", "node"))):
+        if key not in section:
+            raise section.error("", f"the key {key} is missing; {WITH_ARTICLE[kind]} needs it")
+    wrong = ("env", "node") if kind == "infrastructure-container" else ("component", "peer")
+    for key in wrong:
+        if key in section:
+            raise section.error(key, f"{WITH_ARTICLE[kind]} has no {key}")
+    return Element(
+        name=name,
+        kind=kind,
+        host=section.text("host"),
+        ctid=section.whole("ctid", 1, 2**31 - 1),
+        component=section.text("component", "", NAME, "the name of a component"),
+        peer=section.text("peer", ""),
+        env=section.text("env", "", NAME, "the name of an environment"),
+        node=section.whole("node", 1, _BIG),
+        machine_id=_machine_id(section),
+    )

@@ -1,0 +1,95 @@
+"""Secrets by reference: env:NAME, file:PATH or keyring:SERVICE/USER.
+
+- A value is read when it is needed and is in no error, not even in part.
+- A secret in a file belongs to you or to root, and others can neither read nor change it.
+- An empty secret is no secret.
+- The line end after a secret does not belong to it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import stat
+from pathlib import Path
+
+from opsguide.errors import InputError
+
+LARGEST = 64 * 1024
+FORMS = "env:NAME, file:PATH or keyring:SERVICE/USER"
+
+
+def parts(reference: str) -> tuple[str, str]:
+    """Scheme and the rest; ValueError, which shows nothing of the text, where it is no reference."""
+    scheme, colon, rest = reference.partition(":")
+    if not colon or scheme not in ("env", "file", "keyring") or not rest or "\x00" in rest:
+        raise ValueError(f"not a secret reference ({FORMS}); what stands there is not shown")
+    if scheme == "keyring" and not all(rest.partition("/")[::2]):
+        raise ValueError("keyring: needs SERVICE/USER")
+    return scheme, rest
+
+
+def resolve(reference: str) -> str:
+    """The value behind a reference; InputError when it is missing, empty or open to others."""
+    try:
+        scheme, rest = parts(reference)
+    except ValueError as reason:
+        raise InputError(str(reason)) from None
+    value = {"env": _from_environment, "file": _from_file, "keyring": _from_keyring}[scheme](rest)
+    value = value.rstrip("\r\n")
+    if not value:
+        raise InputError(f"the secret {reference} is empty", next="put the value in its place")
+    return value
+
+
+def _from_environment(name: str) -> str:
+    if name not in os.environ:
+        words = f"the environment variable {name} is not set"
+        raise InputError(words, next=f"set {name} for the process that sends, or name another reference")
+    return os.environ[name]
+
+
+def _from_file(name: str) -> str:
+    path = Path(name).expanduser()
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as reason:
+        words = f"the secret file {path} cannot be opened: {reason.strerror}"
+        raise InputError(words, where=str(path), next="create it, or correct the reference") from None
+    with os.fdopen(handle, "rb") as file:
+        _check_closed(path, os.fstat(file.fileno()))
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise InputError(f"the secret file {path} is larger than 64 KiB", where=str(path))
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"the secret file {path} is not UTF-8 text", where=str(path)) from None
+
+
+def _check_closed(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise InputError(f"the secret file {path} is not a regular file", where=str(path))
+    if found.st_uid not in (os.getuid(), 0):
+        raise InputError(f"the secret file {path} belongs to neither you nor root", where=str(path))
+    if found.st_mode & 0o027:
+        words = f"the secret file {path} is open to others (mode {stat.S_IMODE(found.st_mode):03o})"
+        raise InputError(words, where=str(path), next=f"chmod 600 {path}")
+
+
+def _from_keyring(rest: str) -> str:
+    service, _, user = rest.partition("/")
+    try:
+        keyring = importlib.import_module("keyring")
+    except ImportError:
+        words = "keyring: references need the package keyring"
+        raise InputError(words, next="install it beside opsguide: pip install keyring") from None
+    try:
+        value = keyring.get_password(service, user)
+    except Exception as reason:  # every backend has its own
+        words = f"the keyring does not answer: {type(reason).__name__}"
+        raise InputError(words, next=f"unlock it, or name another reference than keyring:{rest}") from None
+    if value is None:
+        words = f"the keyring has nothing for {rest}"
+        raise InputError(words, next=f"keyring set {service} {user}")
+    return str(value)
