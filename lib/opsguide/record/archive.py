@@ -1,12 +1,15 @@
-"""The records folder: `<records>/<yyyy>/<mm>/<run id>[-unfinished]/` and the ledger beside the years.
+"""The records folder: `<records>/<yyyy>/<mm>/<run id>[-unfinished]/`, and the ledger beside the years.
 
-- A run id is `<utc>-<activity>-<element>-<8 hex>`; its folder's name ends in `-unfinished` until it is sealed.
+- A run id is `<utc>-<activity>-<element>-<8 hex>`; the folder's name ends in `-unfinished` until it is
+  sealed.
 - A run has begun when its intent.json is synced and the ledger names it; before that nothing may be sent.
+- A run that cannot begin leaves nothing behind.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import secrets
 import shutil
@@ -16,15 +19,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from opsguide.errors import InputError, StoreError, TamperedError
-from opsguide.record import chain, durable
+from opsguide.errors import InputError, OpsguideError, TamperedError
+from opsguide.record import chain, durable, ledger
 from opsguide.record.journal import INTENT, Journal
-from opsguide.record.ledger import Ledger
 
 UNFINISHED = "-unfinished"
 VERSION = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
-RUN = re.compile(r"(\d{4})(\d\d)\d\dT\d{6}Z-[a-z0-9][a-z0-9-]*-[0-9a-f]{8}")
+RUN = re.compile(r"\d{8}T\d{6}Z-[a-z0-9][a-z0-9-]*-[0-9a-f]{8}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class RunRef:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run that is being written: its folder, its intent and the open journal (which holds the run's lock)."""
+    """A run that is being written: its folder, its intent, and its open journal, which holds the lock."""
 
     root: Path
     path: Path
@@ -51,36 +53,40 @@ class Archive:
     """The records below `root`."""
 
     def __init__(self, root: Path) -> None:
-        self.root, self.ledger = root, Ledger(root)
+        self.root, self.ledger = root, ledger.Ledger(root)
 
     def start(self, intent: Mapping[str, Any]) -> RunFolder:
         """Begins a run: folder, intent.json and the ledger's line, all synced.
 
-        `version`, `run` and `at` are set here. InputError for names that cannot be in a run id, StoreError when
-        the disk refuses; then nothing is left behind.
+        `version`, `run` and `at` are set here. InputError for names that cannot be in a run id; StoreError
+        when the disk refuses, and then nothing is left behind.
         """
         at = datetime.now(UTC)
         run = _run_id(at, intent)
-        whole = {
-            "version": VERSION,
-            "run": run,
-            "at": durable.utc(at),
-            **_without(intent, "version", "run", "at"),
-        }
+        own: dict[str, Any] = {"version": VERSION, "run": run, "at": durable.utc(at)}
+        whole = own | {key: value for key, value in intent.items() if key not in own}
+        content = durable.json_file(whole)
         path = self.root / f"{at:%Y}" / f"{at:%m}" / (run + UNFINISHED)
         with durable.storing(path):
             durable.make_folders(path.parent, self.root)
-        content = durable.json_file(whole)
         with self.ledger.turn() as turn, _all_or_nothing(path):
             with durable.storing(path):
                 durable.make_folders(path, self.root)
             durable.write_file(path / INTENT, content)
             journal = Journal(path)
-            turn.append("intent", run, durable.digest(content))
+            try:
+                turn.append("intent", run, durable.digest(content))
+            except BaseException:
+                journal.close()
+                raise
         return RunFolder(self.root, path, run, whole, journal)
 
     def reopen(self, path: Path) -> RunFolder:
-        """An unfinished run for writing again; LockedError while its writer lives, TamperedError if broken."""
+        """An unfinished run for writing again.
+
+        LockedError while its writer lives, TamperedError if it is broken, FileNotFoundError if it is not
+        there.
+        """
         intent = chain.parse((path / INTENT).read_bytes())
         run = path.name.removesuffix(UNFINISHED)
         if intent is None or intent.get("run") != run:
@@ -89,7 +95,7 @@ class Archive:
 
     def runs(self) -> list[RunRef]:
         """All runs, oldest first."""
-        return sorted(self._walk(), key=lambda ref: (ref.run, ref.sealed))
+        return self.walk()[0]
 
     def unfinished(self) -> list[RunRef]:
         """The runs that are not sealed: still going, or orphans of a crash."""
@@ -105,24 +111,46 @@ class Archive:
         for fits in (str.__eq__, str.startswith, str.endswith):
             if found := [ref for ref in runs if text and fits(ref.run, text)]:
                 return _only(found, text)
-        raise InputError(
-            f"no run is called {text!r}", where=str(self.root), next="use the run's id, its end, or last"
-        )
+        raise InputError(f"no run is called {text!r}", where=str(self.root), next="give the run's id, its end, or last")
 
-    def _walk(self) -> Iterator[RunRef]:
-        for month in self.root.glob("[0-9][0-9][0-9][0-9]/[0-9][0-9]"):
-            with contextlib.suppress(FileNotFoundError):
-                for path in month.iterdir():
+    def walk(self) -> tuple[list[RunRef], list[Path]]:
+        """All runs, oldest first, and whatever else lies in the records folder."""
+        runs: list[RunRef] = []
+        stray = [path for path in _folder(self.root, r"\d{4}") if path.name != ledger.NAME]
+        for year in _folders(self.root, r"\d{4}"):
+            stray += _folder(year, r"\d\d")
+            for month in _folders(year, r"\d\d"):
+                for path in map(Path, sorted(entry.path for entry in os.scandir(month))):
                     run = path.name.removesuffix(UNFINISHED)
                     if RUN.fullmatch(run):
-                        yield RunRef(run, path, run == path.name)
+                        runs.append(RunRef(run, path, run == path.name))
+                    else:
+                        stray.append(path)
+        return sorted(runs, key=lambda ref: (ref.run, ref.sealed)), sorted(stray)
+
+
+def _folders(folder: Path, pattern: str) -> list[Path]:
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        return sorted(
+            Path(entry.path)
+            for entry in entries
+            if re.fullmatch(pattern, entry.name, re.ASCII) and entry.is_dir(follow_symlinks=False)
+        )
+    return []
+
+
+def _folder(folder: Path, pattern: str) -> list[Path]:
+    kept = _folders(folder, pattern)
+    with contextlib.suppress(FileNotFoundError):
+        return [path for path in folder.iterdir() if path not in kept]
+    return []
 
 
 @contextlib.contextmanager
 def _all_or_nothing(path: Path) -> Iterator[None]:
     try:
         yield
-    except StoreError:
+    except OpsguideError:
         shutil.rmtree(path, ignore_errors=True)
         raise
 
@@ -135,16 +163,9 @@ def _only(found: list[RunRef], text: str) -> RunRef:
 
 
 def _run_id(at: datetime, intent: Mapping[str, Any]) -> str:
-    slug, element = (
-        str(intent.get(key, {}).get(name, "")) for key, name in (("activity", "slug"), ("element", "name"))
-    )
-    for name in (slug, element):
+    names = [str((intent.get(key) or {}).get(name, "")) for key, name in (("activity", "slug"), ("element", "name"))]
+    for name in names:
         if not NAME.fullmatch(name):
-            raise InputError(
-                f"{name!r} cannot be part of a run's id; names are lower-case letters, digits and '-'"
-            )
-    return f"{at:%Y%m%dT%H%M%SZ}-{slug}-{element}-{secrets.token_hex(4)}"
-
-
-def _without(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {key: value for key, value in fields.items() if key not in names}
+            words = f"{name!r} cannot be part of a run's id: names are lower-case letters, digits and '-'"
+            raise InputError(words)
+    return f"{at:%Y%m%dT%H%M%SZ}-{'-'.join(names)}-{secrets.token_hex(4)}"

@@ -1,8 +1,8 @@
 """The chain that journal and ledger share: lines of JSON, each naming the sha256 of the line before.
 
-- A line is a JSON object with `seq` counting from 0 and `prev`, the sha256 of the previous line without newline.
-- The first line's `prev` is given from outside: the digest of intent.json for a journal, zeros for the ledger.
-- Bytes after the last newline, or a last line that is no JSON, are torn: a crash may leave them, a seal may not.
+- A line is a JSON object with `seq` counting from 0 and `prev`, the sha256 of the line before without its
+  newline. The first line's `prev` is given from outside: the digest of intent.json, or zeros for the ledger.
+- Bytes after the last newline, or else a last line that is no JSON, are torn: a crash may leave them.
 - Anything else that does not fit is a fault, and the first line that does not fit is named.
 """
 
@@ -50,7 +50,7 @@ def check(content: bytes, start: str) -> Chain:
 def parse(line: bytes) -> Event | None:
     """The JSON object on `line`, or None."""
     try:
-        entry = json.loads(line)
+        entry = json.loads(line.decode())
     except (ValueError, RecursionError):
         return None
     return entry if isinstance(entry, dict) else None
@@ -63,8 +63,5 @@ def _fault(entry: Event | None, number: int, prev: str) -> tuple[str, int]:
         return f"line {number} should be number {number - 1} and says {entry.get('seq')!r}", number
     if entry.get("prev") != prev:
         before = max(1, number - 1)
-        return (
-            f"line {number} was not written after this line {before}: one of them is not the original",
-            before,
-        )
+        return f"line {number} was not written after this line {before}; one of them was changed", before
     return "", 0

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -73,8 +74,14 @@ def storing(path: Path) -> Iterator[None]:
         raise StoreError(
             f"the record cannot be written: {error.strerror or error}",
             where=str(path),
-            next="make room or mend the folder's rights; nothing further is sent until a record can be written",
+            next="make room or mend the folder's rights; nothing is sent while no record can be written",
         ) from error
+
+
+def file_digest(path: Path) -> str:
+    """The sha256 of the file at `path` in hex, read piece by piece."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def sync_folder(folder: Path) -> None:
@@ -107,7 +114,7 @@ def write_file(path: Path, content: bytes) -> None:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-            os.replace(part, path)
+            part.replace(path)
         except OSError:
             with contextlib.suppress(OSError):
                 part.unlink()
@@ -125,9 +132,12 @@ def write_all(handle: int, content: bytes) -> None:
 def append_line(handle: int, size: int, line: bytes, path: Path) -> int:
     """Appends `line` and a newline to a file that is `size` bytes long; returns its new size.
 
-    When the disk says no, the file is cut back to `size` and StoreError is raised.
+    When the disk says no, the file is cut back to `size` and StoreError is raised; also when the file has
+    another size to begin with: then somebody else wrote to it, or an earlier failure could not be cut back.
     """
     with storing(path):
+        if os.fstat(handle).st_size != size:
+            raise OSError(errno.EIO, "it is not as it was left")
         try:
             write_all(handle, line + b"\n")
             os.fdatasync(handle)

@@ -2,8 +2,9 @@
 
 - An event is on the disk before `append` returns; when it cannot be, StoreError, and the file is as before.
 - One writer at a time: the file is locked while a Journal is open, and a crash frees it.
-- A torn last line is tolerated only in a run that is not sealed. Opening such a run for writing moves the torn bytes
-  to `torn-line-1.txt` (2, 3 …), cuts the journal back to whole lines, and says so in a `note`.
+- Nothing follows `end`.
+- A torn last line is tolerated only in a run that is not sealed. Opening such a run for writing moves the
+  torn bytes to `torn-line-1.txt` (2, 3 …), cuts the journal back to whole lines, and says so in a `note`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ EVENTS = "events.jsonl"
 INTENT = "intent.json"
 SEAL = "seal.json"
 OUTPUT = "output"
+TORN = "torn-line-{}.txt"
 RESERVED = frozenset({"seq", "at", "type", "prev"})
 
 
@@ -55,16 +57,17 @@ def scan(folder: Path) -> chain.Chain:
 class Journal:
     """The writer of one unsealed run's events. Thread safe.
 
+    `count` is the number of events, `last` the digest of the last line, `ended` whether `end` is there.
     LockedError when another writer has it, TamperedError when what is there is not a chain.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder / EVENTS
+        self.count, self.last, self.ended, self._size = 0, "", False, 0
         self._lock = threading.RLock()
         with durable.storing(self.path):
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
             self._handle = os.open(self.path, flags, 0o640)
-            durable.sync_folder(folder)
         try:
             self._claim()
             self._resume()
@@ -80,12 +83,13 @@ class Journal:
         if wrong := RESERVED & fields.keys():
             raise ValueError(f"{sorted(wrong)} belong to the journal")
         with self._lock:
-            if self._handle < 0:
-                raise StoreError("the journal is closed", where=str(self.path))
+            if self._handle < 0 or self.ended:
+                words = "the run has ended, nothing can be added to its journal"
+                raise StoreError(words, where=str(self.path), next="begin a new run")
             event = {"seq": self.count, "at": durable.now(), "type": type, **fields, "prev": self.last}
             line = durable.json_line(event)
             self._size = durable.append_line(self._handle, self._size, line, self.path)
-            self.count, self.last = self.count + 1, durable.digest(line)
+            self.count, self.last, self.ended = self.count + 1, durable.digest(line), type == "end"
             return event
 
     def output(self, command: int, stream: str) -> Spool:
@@ -103,32 +107,33 @@ class Journal:
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LockedError(
-                "this run is still being written", where=self.folder.name, next="wait until it has ended"
-            ) from None
+            words = "this run is still being written"
+            raise LockedError(words, where=self.folder.name, next="wait until it has ended") from None
 
     def _resume(self) -> None:
-        intent = self.folder / INTENT
-        found = scan(self.folder) if intent.exists() else chain.Chain()
+        found = scan(self.folder)
         if found.fault:
             raise TamperedError(found.fault, where=str(self.path), next="opsguide verify --all")
         self._size, self.count, self.last = found.size, len(found.entries), found.last
+        self.ended = bool(found.entries) and found.entries[-1].get("type") == "end"
+        with durable.storing(self.path):
+            durable.sync_folder(self.folder)
         if found.torn:
             self._set_aside(found.torn)
-        self._tell_torn(found.entries)
+        if not self.ended:
+            self._tell_torn({entry.get("torn_file") for entry in found.entries})
 
     def _set_aside(self, torn: bytes) -> None:
-        taken = len(list(self.folder.glob("torn-line-*.txt")))
-        durable.write_file(self.folder / f"torn-line-{taken + 1}.txt", torn)
+        kept = list(self.folder.glob(TORN.format("*")))
+        if torn not in (path.read_bytes() for path in kept):
+            durable.write_file(self.folder / TORN.format(len(kept) + 1), torn)
         with durable.storing(self.path):
             os.ftruncate(self._handle, self._size)
             os.fdatasync(self._handle)
 
-    def _tell_torn(self, entries: list[Event]) -> None:
-        told = {entry.get("torn_file") for entry in entries}
-        for kept in sorted(self.folder.glob("torn-line-*.txt")):
+    def _tell_torn(self, told: set[Any]) -> None:
+        for kept in sorted(self.folder.glob(TORN.format("*"))):
             if kept.name not in told:
-                words = f"the journal's last line was torn by a crash; its {kept.stat().st_size} bytes are in {kept.name}"
-                self.append(
-                    "note", words=words, torn_file=kept.name, torn_sha256=durable.digest(kept.read_bytes())
-                )
+                content = kept.read_bytes()
+                words = f"a crash tore the journal's last line; its {len(content)} bytes are in {kept.name}"
+                self.append("note", words=words, torn_file=kept.name, torn_sha256=durable.digest(content))

@@ -1,6 +1,7 @@
 """A run whose writer is gone is closed with the truth.
 
-- A change or edit without an answer is unknown, and so is the run; otherwise the run was interrupted.
+- A change or edit without an answer, or with one that does not tell, is unknown, and so is the run; each
+  gets a `hold` event. Otherwise the run was interrupted.
 - A run that had written its `end` keeps it; only its sealing is finished.
 - A folder in which not even the intent was finished never began: nothing was sent, it is removed.
 - A run that is still being written is left alone (LockedError).
@@ -9,6 +10,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,13 +21,16 @@ from opsguide.record.archive import UNFINISHED, Archive, RunFolder
 from opsguide.record.journal import EVENTS, INTENT, read
 from opsguide.record.seal import seal
 
+NEVER_BEGAN = "never-began"
+
 
 @dataclass(frozen=True)
 class Closed:
     """An orphan after it was closed.
 
-    `state` is the run's, or 'never-began' (then `path` is None). `unknown` holds the `send` events of the changes of
-    which nobody knows the outcome; the elements they name under `on` are to be held.
+    `state` is the run's, or 'never-began' (then `path` is None). `unknown` holds the `send` events of the
+    changes of which nobody knows the outcome: the elements under `on` are to be held. Holding twice must be
+    harmless, since closing again gives the same.
     """
 
     run: str
@@ -37,22 +42,21 @@ class Closed:
 def close_orphan(folder: Path, how: str) -> Closed:
     """Seals the unfinished run in `folder`; `how` says what ended it ("the broker was killed").
 
-    Closing again gives the same. LockedError while its writer lives, TamperedError when it does not hold together,
-    StoreError when the disk refuses.
+    LockedError while its writer lives, TamperedError when it does not hold together, StoreError when the disk
+    refuses.
     """
-    root = folder.parents[2]
     run = folder.name.removesuffix(UNFINISHED)
-    if not folder.exists() and folder.with_name(run).exists():
-        return _closed(run, folder.with_name(run))
-    archive = Archive(root)
+    final, archive = folder.with_name(run), Archive(folder.parents[2])
+    if not folder.exists() and final.exists():
+        return _closed(run, final)
     if _never_began(archive, folder):
-        return Closed(run, None, "never-began")
-    run_folder = archive.reopen(folder)
+        return Closed(run, None, NEVER_BEGAN)
+    orphan = archive.reopen(folder)
     try:
         archive.ledger.append("intent", run, durable.digest((folder / INTENT).read_bytes()), once=True)
-        return _closed(run, _finish(run_folder, how))
+        return _closed(run, _finish(orphan, how))
     finally:
-        run_folder.journal.close()
+        orphan.journal.close()
 
 
 def _closed(run: str, path: Path) -> Closed:
@@ -62,38 +66,44 @@ def _closed(run: str, path: Path) -> Closed:
 
 
 def _never_began(archive: Archive, folder: Path) -> bool:
-    """Removes a folder whose intent was never finished, unless the ledger knows the run."""
+    """Removes a folder whose intent was never finished; TamperedError when that run had begun."""
     if chain.parse(_bytes(folder / INTENT)) is not None:
         return False
     run = folder.name.removesuffix(UNFINISHED)
-    with archive.ledger.turn():
-        known = any(entry.get("run") == run for entry in archive.ledger.read().entries)
-        if known or _bytes(folder / EVENTS):
+    with archive.ledger.turn() as turn:
+        if chain.parse(_bytes(folder / INTENT)) is not None:
+            return False
+        if _bytes(folder / EVENTS) or any(entry.get("run") == run for entry in turn.entries()):
             raise TamperedError("a run that had begun has lost its intent.json", where=str(folder))
-        shutil.rmtree(folder)
+        with durable.storing(folder):
+            shutil.rmtree(folder)
     return True
 
 
 def _finish(folder: RunFolder, how: str) -> Path:
     events = read(folder.path)
     unknown = story.unknown_changes(events)
-    held = {event.get("command") for event in events if event.get("type") == "hold"}
-    ended = bool(events) and events[-1].get("type") == "end"
-    for event in [] if ended else unknown:
-        if event.get("command") not in held:
-            words = f"command {event.get('command')} was sent and has no answer: {how}"
-            folder.journal.append(
-                "hold",
-                element=event.get("on"),
-                command=event.get("command"),
-                words=words,
-                settle=event.get("settle", ""),
-            )
-    if unknown:
-        return seal(
-            folder, "unknown", 5, f"{how}; {len(unknown)} change{'s' if len(unknown) > 1 else ''} unknown"
-        )
-    return seal(folder, "interrupted", 5, how)
+    if not folder.journal.ended:
+        held = {event.get("command") for event in events if event.get("type") == "hold"}
+        answered = {event.get("command"): event for event in events if event.get("type") == "answer"}
+        for event in unknown:
+            if event.get("command") not in held:
+                _hold(folder, event, answered.get(event.get("command")), how)
+    if not unknown:
+        return seal(folder, "interrupted", 5, how)
+    count = "1 change" if len(unknown) == 1 else f"{len(unknown)} changes"
+    return seal(folder, "unknown", 5, f"{how}; nobody knows whether {count} took effect")
+
+
+def _hold(folder: RunFolder, send: Mapping[str, Any], answer: Mapping[str, Any] | None, how: str) -> None:
+    ended = f"ended as {answer.get('state')}" if answer else f"has no answer ({how})"
+    folder.journal.append(
+        "hold",
+        element=send.get("on"),
+        command=send.get("command"),
+        words=f"command {send.get('command')} was sent and {ended}",
+        settle=send.get("settle") or "",
+    )
 
 
 def _bytes(path: Path) -> bytes:

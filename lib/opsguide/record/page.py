@@ -1,18 +1,114 @@
-"""The run as one page that needs no network."""
+"""The run as one page that needs no network: the same content as the notebook.
+
+- Everything that comes from elsewhere is escaped by the template engine and shown as text; the page holds
+  no script and its content security policy lets none run and nothing be fetched.
+- Colour repeats what the words say and never says it alone.
+- A page that cannot be rendered does not keep a record from being sealed: a plain one says so instead.
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from opsguide.record import story, words
+from opsguide.record import answers, facts, story, visible, words
+from opsguide.record.notebook_page import picture
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+Event = Mapping[str, Any]
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+FIRST_WORDS = {
+    "ok": "OK PROVEN SUCCEEDED SETTLED CLOSED",
+    "bad": "FAILED REFUSED CONTRADICTED UNPROVEN TIMEOUT LOST UNKNOWN NO HELD OPEN INTERRUPTED",
+    "loud": "CHANGE EDIT",
+    "head": "==",
+    "sent": "$",
+    "err": "!",
+}
+TONES = {"": "out"} | {word: tone for tone, words in FIRST_WORDS.items() for word in words.split()}
 
 
-def render(intent: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> bytes:
+def render(intent: Event, events: Sequence[Event]) -> bytes:
     """The bytes of report.html; the same events give the same bytes."""
     told = story.tell(intent, events)
-    lines = [told.state.upper(), *words.banner(intent)]
-    for part in told.parts:
-        lines += story.part_lines(told, part)
-    return f"<!doctype html><meta charset='utf-8'><pre>{escape(chr(10).join(lines))}</pre>\n".encode()
+    context = words.Context(intent)
+    html = template().render(
+        policy=POLICY,
+        state=told.state,
+        platform=facts.platform(intent),
+        title=facts.title(intent),
+        words=visible.one_line(told.end.get("words") or ""),
+        exit=told.end.get("exit"),
+        facts=told.facts(),
+        open=[line for event in told.open for line in toned(words.lines(event, context))],
+        commands=[row(command) for command in told.commands.values()],
+        parts=[part(told, piece) for piece in told.parts],
+        run=visible.one_line(intent.get("run") or ""),
+    )
+    return html.encode("utf-8", "backslashreplace")
+
+
+def plain(intent: Event, reason: str) -> bytes:
+    """What stands for a page that could not be rendered."""
+    text = [facts.platform(intent), facts.title(intent), f"This page could not be rendered: {reason}",
+            "The journal beside it, events.jsonl, is whole: jq . events.jsonl"]  # fmt: skip
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+    body = escape("\n".join(visible.one_line(line) for line in text))
+    return f'<!doctype html><meta charset="utf-8">{policy}<pre>{body}</pre>\n'.encode("utf-8", "backslashreplace")
+
+
+def row(command: story.Command) -> dict[str, Any]:
+    """A command as a row of the table."""
+    send, answer = command.send, command.answer
+    return {
+        "number": send.get("command"),
+        "time": visible.one_line(send.get("at") or "")[11:19],
+        "step": visible.one_line(send.get("step") or ""),
+        "verb": visible.one_line(send.get("verb") or ""),
+        "on": visible.one_line(send.get("on") or ""),
+        "line": visible.one_line(send.get("line") or ""),
+        "state": visible.one_line(command.state),
+        "met": "" if answer.get("met") is None else "OK" if answer.get("met") is True else "FAILED",
+        "exit": "" if answer.get("exit") is None else visible.one_line(answer.get("exit")),
+        "took": answers.seconds(answer.get("seconds")) if answer else "",
+    }
+
+
+def part(told: story.Story, piece: story.Part) -> dict[str, Any]:
+    """A cell, or what stands between two cells, for the template."""
+    blocks = story.blocks(told, piece)
+    said = [line for _, lines in blocks for line in lines]
+    outputs = [
+        {"lines": toned(words.lines({**event, "png": ""})), "png": picture(event)}
+        for event in story.printed(piece, said)
+    ]
+    return {
+        "head": (story.head(piece) or ["outside of any cell"])[0],
+        "marked": bool(piece.cell) and bool(words.cell_mark(piece.cell)),
+        "source": [visible.line(line) for line in visible.split(str(piece.cell.get("source") or ""))],
+        "blocks": [{"number": number, "lines": toned(lines)} for number, lines in blocks],
+        "outputs": outputs,
+        "foot": story.foot(piece),
+    }
+
+
+def toned(lines: Sequence[str]) -> list[tuple[str, str]]:
+    """Each line with the name of its colour, which follows from its first word."""
+    return [(TONES.get(line.split(" ", 1)[0], "plain"), line) for line in lines]
+
+
+@functools.cache
+def template() -> Template:
+    """The page's template, read once."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("report.html.j2")

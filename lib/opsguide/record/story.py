@@ -2,7 +2,8 @@
 
 - A command's answer stands right below its command, also when other events came between.
 - What happened between `cell` and `cell-end` belongs to that cell; the rest stands outside of cells.
-- What the kernel printed is left out where it only repeats the words of the commands of the same cell.
+- A cell without its `cell-end` was interrupted.
+- What the kernel printed is left out where it only repeats the words of the same cell's commands.
 """
 
 from __future__ import annotations
@@ -10,36 +11,35 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
-from opsguide.record import visible, words
+from opsguide.record import answers, facts, visible, words
 
 Event = Mapping[str, Any]
+NOTHING: Event = MappingProxyType({})
+KNOWN = frozenset({"ok", "failed", "refused"})
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command with its answer (empty when none was written down) and the step it stands in."""
+    """A command with its answer, which is empty when none was written down."""
 
     send: Event
     answer: Event
 
     @property
-    def number(self) -> int:
-        """Its number in the run."""
-        return int(self.send.get("command") or 0)
-
-    @property
     def state(self) -> str:
-        """The state of its answer; `unknown` for a change without one, else `interrupted`."""
+        """The state of its answer; without one `unknown` after a change, else `interrupted`."""
         if self.answer:
             return str(self.answer.get("state"))
-        return "unknown" if self.send.get("verb") in ("change", "edit") else "interrupted"
+        return "unknown" if self.send.get("verb") in answers.CHANGING else "interrupted"
 
 
 @dataclass
 class Part:
-    """A piece of the story: the events of one cell, or those between two cells (`cell` is then empty)."""
+    """The events of one cell, or those between two cells (`cell` is then empty)."""
 
     cell: Event = field(default_factory=dict)
     end: Event = field(default_factory=dict)
@@ -48,18 +48,17 @@ class Part:
 
     @property
     def state(self) -> str:
-        """How the cell ended, `interrupted` when nothing says so, empty outside of cells."""
+        """How the cell ended, `interrupted` when nothing says so; empty outside of cells."""
         return str(self.end.get("state") or "interrupted") if self.cell else ""
 
 
 @dataclass(frozen=True)
 class Story:
-    """A run as it is told; `open` are the words of what was still open or held at its end."""
+    """A run as it is told. `commands` by number; `open` are the events of what nothing closed or settled."""
 
     intent: Event
-    events: Sequence[Event]
     parts: list[Part]
-    commands: list[Command]
+    commands: dict[Any, Command]
     end: Event
     open: list[Event]
 
@@ -68,95 +67,128 @@ class Story:
         """The state of the run, `running` before its end."""
         return str(self.end.get("state") or "running")
 
+    def facts(self) -> list[tuple[str, str]]:
+        """The facts of the intent, and when."""
+        return [*facts.facts(self.intent)[:5], ("when", when(self.intent.get("at"), self.end.get("at"))),
+                *facts.facts(self.intent)[5:]]  # fmt: skip
+
 
 def tell(intent: Event, events: Sequence[Event]) -> Story:
     """The story of a run from its intent and its events."""
-    answers = {event.get("command"): event for event in events if event.get("type") == "answer"}
+    answered = {event.get("command"): event for event in events if event.get("type") == "answer"}
     sends = [event for event in events if event.get("type") == "send"]
-    commands = [Command(event, answers.get(event.get("command"), {})) for event in sends]
-    ends = [event for event in events if event.get("type") == "end"]
-    return Story(intent, events, list(_parts(events)), commands, ends[-1] if ends else {}, still_open(events))
+    commands = {event.get("command"): Command(event, answered.get(event.get("command"), NOTHING)) for event in sends}
+    end = next((event for event in reversed(events) if event.get("type") == "end"), NOTHING)
+    return Story(intent, _parts(events, commands), commands, end, still_open(events))
 
 
 def still_open(events: Iterable[Event]) -> list[Event]:
-    """The `open` and `hold` events that nothing closed or settled, in order."""
-    left: dict[tuple[str, Any, Any], Event] = {}
+    """The `open` and `hold` events that no `closed` or `settled` answers, in order."""
+    keys = {"open": "undo", "closed": "undo", "hold": "command", "settled": "command"}
+    left: dict[str, Event] = {}
     for event in events:
-        kind, element = event.get("type"), event.get("element")
-        if kind == "open":
-            left["open", element, event.get("undo")] = event
-        elif kind == "closed":
-            left.pop(("open", element, event.get("undo")), None)
-        elif kind == "hold":
-            left["hold", element, event.get("command")] = event
-        elif kind == "settled":
-            left.pop(("hold", element, event.get("command")), None)
+        kind = str(event.get("type"))
+        if key := keys.get(kind):
+            name = repr((key, event.get("element"), event.get(key)))
+            if kind in ("open", "hold"):
+                left[name] = event
+            else:
+                left.pop(name, None)
     return list(left.values())
 
 
 def unknown_changes(events: Sequence[Event]) -> list[Event]:
-    """The `send` events of changes and edits of which nobody knows the outcome, settled ones left out."""
-    known = {
-        e.get("command")
-        for e in events
-        if e.get("type") == "answer" and e.get("state") in ("ok", "failed", "refused")
-    }
-    known |= {e.get("command") for e in events if e.get("type") == "settled"}
-    changes = (e for e in events if e.get("type") == "send" and e.get("verb") in ("change", "edit"))
+    """The `send` events of changes and edits of which nobody knows the outcome; settled ones are left out."""
+    answered = (e for e in events if e.get("type") == "answer" and e.get("state") in KNOWN)
+    settled = (e for e in events if e.get("type") == "settled")
+    known = {event.get("command") for events in (answered, settled) for event in events}
+    changes = (e for e in events if e.get("type") == "send" and e.get("verb") in answers.CHANGING)
     return [event for event in changes if event.get("command") not in known]
 
 
-def part_lines(story: Story, part: Part) -> list[str]:
-    """The words of a part: its commands with their answers, and whatever else was written down in it."""
-    answers = {command.number: command.answer for command in story.commands}
-    found: list[str] = []
+def blocks(story: Story, part: Part) -> list[tuple[Any, list[str]]]:
+    """The words of a part in pieces: (number of the command or None, its lines with those of its answer)."""
+    found: list[tuple[Any, list[str]]] = []
+    context = words.Context(story.intent)
     for event in part.events:
-        found += words.lines(event, words.Context(story.intent))
+        lines, number = words.lines(event, context), None
         if event.get("type") == "send":
-            answer = answers.get(event.get("command") or 0)
-            found += words.lines(answer, words.Context(story.intent, event)) if answer else [no_answer(event)]
+            number, command = event.get("command"), story.commands[event.get("command")]
+            said = words.answer(command.answer, event) if command.answer else answers.missing(event)
+            lines = [*lines, *said]
+        found.append((number, lines))
     return found
 
 
-def no_answer(send: Event) -> str:
-    """What stands where an answer should."""
-    doubt = "; whether it took effect is not known" if send.get("verb") in ("change", "edit") else ""
-    return f"NO ANSWER  nothing was written down after this{doubt}"
+def head(part: Part) -> list[str]:
+    """The line that opens a cell; empty outside of cells."""
+    return words.lines(part.cell) if part.cell else []
+
+
+def foot(part: Part) -> list[str]:
+    """The line that ends a cell which did not end well."""
+    if part.cell and not part.end:
+        return [f"[{visible.one_line(part.cell.get('cell'))}] interrupted: this cell never ended"]
+    return words.lines(part.end) if part.cell else []
 
 
 def printed(part: Part, told: Sequence[str]) -> list[Event]:
-    """The kernel's outputs of a cell without the lines that `told` already holds."""
+    """The kernel's outputs without the lines that `told` already holds."""
     left, found = Counter(told), []
     for event in part.outputs:
-        if event.get("kind") != "stream":
-            found.append(event)
-            continue
-        kept = []
-        for line in visible.split(str(event.get("text") or "")):
-            if left[line] > 0:
-                left[line] -= 1
-            else:
-                kept.append(line)
-        if any(line.strip() for line in kept):
-            found.append({**event, "text": "\n".join(kept) + "\n"})
+        if event.get("kind") == "stream":
+            lines = visible.split(str(event.get("text") or ""))
+            kept = [line for line in lines if not _struck(left, line)]
+            if not any(line.strip() for line in kept):
+                continue
+            event = {**event, "text": "\n".join(kept) + "\n"}
+        found.append(event)
     return found
 
 
-def _parts(events: Iterable[Event]) -> Iterable[Part]:
-    part = Part()
+def transcript(story: Story) -> list[str]:
+    """The whole run as plain text for a terminal."""
+    lines = [facts.platform(story.intent), facts.title(story.intent)]
+    lines += [f"  {label + ':':9}{text}" for label, text in story.facts()]
+    for part in story.parts:
+        told = [line for _, piece in blocks(story, part) for line in piece]
+        shown = [line for event in printed(part, told) for line in words.lines(event)]
+        lines += [*head(part), *told, *shown, *foot(part)]
+    return [*lines, *(words.lines(story.end) if story.end else ["RUNNING  this run has not ended"])]
+
+
+def when(start: object, end: object) -> str:
+    """`2026-03-01 02:03:04 to 02:04:10 UTC (1 min 6 s)`."""
+    try:
+        first, last = datetime.fromisoformat(str(start)), datetime.fromisoformat(str(end))
+        took = answers.seconds((last - first).total_seconds())
+    except (ValueError, TypeError):
+        return f"{visible.one_line(start)} to {visible.one_line(end or 'now')}"
+    until = f"{last:%H:%M:%S}" if first.date() == last.date() else f"{last:%Y-%m-%d %H:%M:%S}"
+    return f"{first:%Y-%m-%d %H:%M:%S} to {until} UTC ({took})"
+
+
+def _struck(left: Counter[str], line: str) -> bool:
+    left[line] -= 1
+    return left[line] >= 0
+
+
+def _parts(events: Iterable[Event], commands: Mapping[Any, Command]) -> list[Part]:
+    parts = [Part()]
     for event in events:
         kind = event.get("type")
         if kind == "cell":
-            if part.cell or part.events:
-                yield part
-            part = Part(cell=event)
-        elif kind == "cell-end":
+            parts.append(Part(cell=event))
+        elif kind == "cell-end" and (part := _of_cell(parts, event)):
             part.end = event
-            yield part
-            part = Part()
+            parts.append(Part())
         elif kind == "output":
-            part.outputs.append(event)
-        elif kind not in ("answer", "end"):
-            part.events.append(event)
-    if part.cell or part.events or part.outputs:
-        yield part
+            (_of_cell(parts, event) or parts[-1]).outputs.append(event)
+        elif kind != "end" and not (kind == "answer" and event.get("command") in commands):
+            parts[-1].events.append(event)
+    return [part for part in parts if part.cell or part.events or part.outputs]
+
+
+def _of_cell(parts: list[Part], event: Event) -> Part | None:
+    """The part of the cell that `event` names: the newest of that number."""
+    return next((p for p in reversed(parts) if p.cell and p.cell.get("cell") == event.get("cell")), None)

@@ -14,8 +14,8 @@ from opsguide.record.journal import INTENT, scan
 def summary(folder: Path) -> dict[str, Any]:
     """What a listing shows of the run in `folder`, sealed or not; it verifies nothing.
 
-    Keys: run, state ('running' while unsealed), exit, activity, title, element, kind, mode, person, reason, at,
-    seconds (None while it runs), commands, open (words of what was left open or held).
+    Keys: run, state ('running' while unsealed), exit, activity, title, element, kind, mode, person, reason,
+    at, seconds (None while it runs), commands, open (words of what was left open or held).
     """
     intent = chain.parse((folder / INTENT).read_bytes()) or {}
     told = story.tell(intent, scan(folder).entries)

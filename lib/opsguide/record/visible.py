@@ -1,9 +1,11 @@
 """Text from elsewhere made harmless to look at: no control character acts, no line can pass for one of ours.
 
-- A control character is shown as its picture (ESC as ␛), another invisible or direction-changing one as its escape.
-- What a host or a kernel wrote stands behind a gutter of two characters: spaces for stdout, `! ` for stderr. Our own
-  lines start in the first column, so no output can forge `exit 0` or `OK`.
-- Long output is its first 40 and last 20 lines, with the count of the others and where they are.
+- A control character is shown as its picture (ESC as ␛), another invisible or direction-changing one as its
+  escape (`\\u202e`).
+- What a host or a kernel wrote stands behind a gutter of two characters: spaces for stdout, `! ` for stderr.
+  Our own lines start in the first column, so no output can forge `exit 0` or `OK`.
+- Long output is its first 40 and last 20 lines, with the count of the others and where they are; of a long
+  line the first 2,000 characters and the count of the others.
 """
 
 from __future__ import annotations
@@ -28,11 +30,14 @@ def _shown(char: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def line(text: str) -> str:
-    """One line of output: tabs stay, the rest that does not print is made visible, the far end of a long one is cut."""
-    over = len(text) - WIDTH
+def line(text: str, dropped: int = 0) -> str:
+    """One line of output: tabs stay, what does not print is made visible, the far end of a long one is cut.
+
+    `dropped` counts characters of the line that the caller has cut off already.
+    """
+    over = max(0, len(text) - WIDTH) + dropped
     shown = "\t".join(one_line(part) for part in text[:WIDTH].split("\t"))
-    return f"{shown} … {over} characters more" if over > 0 else shown
+    return f"{shown} … {over} characters more" if over else shown
 
 
 def split(text: str) -> list[str]:
@@ -50,35 +55,38 @@ class Stream:
     """
 
     def __init__(self, mark: str = "  ") -> None:
-        self._mark, self._open, self._count = mark, "", 0
+        self._mark, self._open, self._dropped, self._count = mark, "", 0, 0
         self._tail: deque[str] = deque(maxlen=TAIL)
 
     def feed(self, text: str) -> list[str]:
         """The lines to show now."""
-        *whole, self._open = (self._open + text).split("\n")
-        return [shown for one in whole if (shown := self._take(one)) is not None]
+        *whole, rest = text.split("\n")
+        shown = [line for one in whole if (line := self._close(one)) is not None]
+        self._add(rest)
+        return shown
 
-    def end(self, rest: str = "", more: int = 0) -> list[str]:
-        """The lines to show at the end; `rest` says where the others are, `more` counts lines never fed."""
+    def end(self, where: str = "", more: int = 0) -> list[str]:
+        """The lines to show at the end; `where` says where the others are, `more` counts lines never fed."""
         last = self.feed("\n") if self._open else []
         left = self._count - HEAD - len(self._tail) + more
-        gap = (
-            [f"… {left} {'line' if left == 1 else 'lines'} more{': ' + rest if rest else ''}"]
-            if left > 0
-            else []
-        )
-        return [*last, *gap, *self._tail]
+        gap = f"… {left} {'line' if left == 1 else 'lines'} more{': ' + where if where else ''}"
+        return [*last, *([gap] if left > 0 else []), *self._tail]
 
-    def _take(self, one: str) -> str | None:
-        shown = self._mark + line(one.removesuffix("\r"))
-        self._count += 1
+    def _add(self, text: str) -> None:
+        room = max(0, WIDTH + 1 - len(self._open))
+        self._open, self._dropped = self._open + text[:room], self._dropped + max(0, len(text) - room)
+
+    def _close(self, text: str) -> str | None:
+        self._add(text)
+        shown = self._mark + line(self._open.removesuffix("\r"), self._dropped)
+        self._open, self._dropped, self._count = "", 0, self._count + 1
         if self._count <= HEAD:
             return shown
         self._tail.append(shown)
         return None
 
 
-def excerpt(text: str, mark: str = "  ", rest: str = "") -> list[str]:
+def excerpt(text: str, mark: str = "  ", where: str = "") -> list[str]:
     """The lines of a whole text, shortened as above."""
     stream = Stream(mark)
-    return [*stream.feed(text), *stream.end(rest)]
+    return [*stream.feed(text), *stream.end(where)]
