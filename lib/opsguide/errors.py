@@ -1,4 +1,4 @@
-"""Every refusal and failure that an operator sees, in five lines: what, where, which command, what it answered, what next."""
+"""Every refusal and failure that an operator sees: what, where, which command, what it answered, what next."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ class OpsguideError(Exception):
     exit_code: int = 1
     kinds: ClassVar[dict[str, type[OpsguideError]]] = {}
 
-    def __init__(
-        self, words: str, *, where: str = "", command: str = "", answer: str = "", next: str = ""
-    ) -> None:
+    def __init__(self, words: str, *, where: str = "", command: str = "", answer: str = "", next: str = "") -> None:
         super().__init__(words)
         self.words, self.where, self.command, self.answer, self.next = words, where, command, answer, next
 

@@ -1,0 +1,1 @@
+"""What runs in the kernel: begin, step, readings, screen, cells. No credentials, no decisions."""

@@ -1,0 +1,236 @@
+"""The edit of one file, and the rules of it.
+
+- The file is the scope's: its real path matches a [[file]] row; a link leads nowhere else. Others name their owner.
+- The new text is made here from the old one, so that no secret in the file passes through a notebook.
+- What is staged has the old owner and mode; the file's own check sees it before it is swapped in.
+- The old file is copied beside the run's id first; the swap is one move; the result's digest is compared.
+- The file must still be what the difference was made from; otherwise nothing is changed.
+- The swap is the change: only it can leave the file in an unknown state.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import whatthepatch
+
+from opsguide.broker.commands import Commands, Seen
+from opsguide.broker.targets import TIMEOUT_GRACE, Grounds, Target, refuse_into_containers
+from opsguide.errors import FailedError, InputError, RefusedError, UnknownError
+from opsguide.guide import kinds, scopes, slots
+from opsguide.reach import quoting
+
+BACKUPS = "/root/ops-backup"
+DEADLINE = 60.0
+
+
+@dataclass
+class Edit:
+    """One edit: what is asked, and after `prepared` what it would do."""
+
+    grounds: Grounds
+    commands: Commands
+    step: str
+    request: dict[str, Any]
+    path: str = ""
+    old: bytes = b""
+    new: bytes = b""
+    diff: str = ""
+
+    def prepared(self) -> Edit:
+        """Read the file and make the difference. RefusedError for a path that is not this activity's."""
+        named = slots.names(str(self.request["what"].get("command", "")))
+        if str(self.request["what"].get("command")) != "{" + "".join(named) + "}":
+            raise InputError('edit takes the slot of a path: step.edit("{path}", …)')
+        self.path = str(self.grounds.parameters.get(named[0], ""))
+        self._refuse_others(self.path)
+        real = self._run("look", ["readlink", "-e", self.path])
+        if real.state != "ok" or real.text.strip() != self.path:
+            raise RefusedError(
+                f"{self.path} is not a plain file of that path: {real.text.strip() or 'it does not exist'}",
+                where=self.grounds.element.name,
+                next="edit the file that the link leads to, if this activity owns it",
+            )
+        self.old = self._read()
+        self.new = amended(self.old, self.request.get("amend") or {}, self.path)
+        self.diff = difference(self.old, self.new, self.path)
+        return self
+
+    def planned(self) -> dict[str, Any]:
+        """The fields of the `planned` event: the difference and both digests."""
+        same = "" if self.diff else "the file already reads as wanted; nothing to change"
+        words = same or f"sha256 {_digest(self.old)[:12]} becomes {_digest(self.new)[:12]}"
+        return {
+            "command": self.commands.number(),
+            "step": self.step,
+            "verb": "edit",
+            "on": self.grounds.element.name,
+            "line": "",
+            "expect_words": "",
+            "words": f"{self.path}: {words}",
+            "diff": self.diff,
+        }
+
+    @property
+    def target(self) -> Target:
+        """The element as the target of the swap."""
+        return self._target("change", ["true"])
+
+    def apply(self) -> str:
+        """Stage, check, back up, swap, compare; the command that takes it back. FailedError, UnknownError."""
+        staged = f"{self.path}.opsguide-new"
+        backup = f"{BACKUPS}/{self.commands.run}{self.path}"
+        self._must(["mkdir", "-p", "-m", "700", backup.rpartition("/")[0]], "the backup folder")
+        self._must(["cp", "-a", "--", self.path, backup], "the backup")
+        self._must(["cp", "-a", "--", self.path, staged], "the staged file")
+        self._must(["dd", f"of={staged}", "conv=fsync", "status=none"], "the staged text", stdin=self.new)
+        try:
+            self._check(staged)
+            self._unchanged()
+        except FailedError:
+            self._run("edit", ["rm", "-f", "--", staged])
+            raise
+        seen = self._run("edit", ["mv", "-T", "--", staged, self.path], hold=True)
+        if seen.state in ("timeout", "lost", "unknown"):
+            raise UnknownError(
+                f"the swap of {self.path} ended {seen.state}",
+                where=self.grounds.element.name,
+                next=f"compare it with {backup}, then: opsguide resume {self.commands.run} --found …",
+            )
+        if seen.state != "ok":
+            raise FailedError(f"{self.path} could not be swapped: {seen.note}", where=self.grounds.element.name)
+        self._compare()
+        return f"cp -a {backup} {self.path}"
+
+    def _refuse_others(self, path: str) -> None:
+        refuse_into_containers(path)
+        if self.grounds.element.kind in kinds.CONTAINER_KINDS or self.grounds.scope.file(path):
+            return
+        owner = scopes.owner_of(path)
+        if owner and owner != self.grounds.scope.activity:
+            raise RefusedError(
+                f"{path} belongs to the activity {owner}", next=f"opsguide may {owner} {self.grounds.element.name}"
+            )
+        raise RefusedError(f"{path} is not a file of {self.grounds.scope.activity}", next=kinds.NOTE_2)
+
+    def _check(self, staged: str) -> None:
+        rule = self.grounds.scope.file(self.path)
+        if rule and rule.check:
+            words = [slots.fill(token, {"staged": staged}) for token in rule.check.split()]
+            self._must(words, "the file's own check")
+
+    def _unchanged(self) -> None:
+        if self._read() != self.old:
+            raise FailedError(
+                f"{self.path} has changed since the difference was made",
+                where=self.grounds.element.name,
+                next="run the step again to see the difference against the file as it is now",
+            )
+
+    def _compare(self) -> None:
+        seen = self._run("prove", ["sha256sum", self.path], expect=f"{_digest(self.new)}")
+        if seen.state != "ok":
+            raise FailedError(
+                f"{self.path} does not read as it was written: {seen.note}", where=self.grounds.element.name
+            )
+
+    def _must(self, argv: list[str], what: str, stdin: bytes = b"") -> Seen:
+        seen = self._run("edit", argv, stdin=stdin)
+        if seen.state != "ok":
+            raise FailedError(
+                f"{what} failed, nothing was swapped: {seen.note}",
+                where=self.grounds.element.name,
+                answer=seen.text.strip()[-200:],
+                next="the old file is still in place",
+            )
+        return seen
+
+    def _read(self) -> bytes:
+        target = self._target("look", ["cat", self.path])
+        content, seen = self.commands.fetch(target, self.step, DEADLINE)
+        if seen.state != "ok":
+            raise FailedError(f"{self.path} cannot be read: {seen.note}", where=self.grounds.element.name)
+        return content
+
+    def _run(self, verb: str, argv: list[str], stdin: bytes = b"", hold: bool = False, expect: str = "") -> Seen:
+        wanted = {"name": "says", "args": [expect], "exit": 0} if expect else None
+        target = self._target("change" if verb == "edit" else "look", argv)
+        grace = TIMEOUT_GRACE if verb == "edit" else 0.0
+        note = f"{len(stdin)} bytes on standard input, sha256 {_digest(stdin)[:12]}" if stdin else ""
+        return self.commands.send(
+            target, verb, self.step, deadline=DEADLINE + grace, stdin=stdin, hold=hold, expect=wanted, note=note
+        )
+
+    def _target(self, verb: str, argv: list[str]) -> Target:
+        element, platform = self.grounds.element, self.grounds.platform
+        entry = scopes.Entry(" ".join(argv), verb, deadline=DEADLINE, settle=f"sha256sum {self.path}")
+        line = quoting.remote_line(argv, ctid=element.ctid, deadline=int(DEADLINE) if verb == "change" else None)
+        shown = quoting.shown_line(platform.ssh.config, element.host, line)
+        return Target(entry, element, platform.element(element.host), entry.template, {}, line, shown)
+
+
+def amended(old: bytes, amend: dict[str, Any], path: str) -> bytes:
+    """The new text: whole `content`, or the old one with `patch` applied and `settings` set. InputError."""
+    content, patch, settings = amend.get("content"), str(amend.get("patch") or ""), amend.get("settings") or []
+    if sum(bool(x) for x in (content is not None, patch, settings)) != 1:
+        raise InputError("an edit takes exactly one of content, settings and patch")
+    if content is not None:
+        return str(content).encode()
+    try:
+        text = old.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not UTF-8 text", next="give the whole content") from None
+    if "\r" in text:
+        raise InputError(
+            f"{path} has CR line ends; settings and patch would not keep them", next="give the whole content"
+        )
+    return (patched(text, patch) if patch else set_lines(text, [str(s) for s in settings])).encode()
+
+
+def set_lines(text: str, settings: list[str]) -> str:
+    """`key = value` replaces the one line of that key, written in that line's own style, or is added at the end."""
+    lines = text.removesuffix("\n").split("\n") if text else []
+    for setting in settings:
+        key, sign, value = (part.strip() for part in setting.partition("="))
+        if not key or not sign or re.search(r"\s", key):
+            raise InputError(f"setting {setting[:60]!r} is not of the form key = value")
+        pattern = re.compile(rf"^(\s*{re.escape(key)}\s*=\s*)\S.*$|^(\s*{re.escape(key)}\s*=\s*)$")
+        found = [i for i, line in enumerate(lines) if pattern.match(line)]
+        if len(found) > 1:
+            raise InputError(f"{key} stands on {len(found)} lines", next="give a patch instead")
+        if found:
+            match = pattern.match(lines[found[0]])
+            lines[found[0]] = ((match and (match.group(1) or match.group(2))) or "") + value
+        else:
+            lines.append(setting.strip())
+    return "".join(line + "\n" for line in lines)
+
+
+def patched(text: str, patch: str) -> str:
+    """The text with a unified diff applied; every context line must fit. InputError otherwise."""
+    try:
+        diffs = list(whatthepatch.parse_patch(patch))  # type: ignore[no-untyped-call]
+        if len(diffs) != 1 or not diffs[0].changes:
+            raise InputError("the patch must be a unified diff of one file")
+        lines = whatthepatch.apply_diff(diffs[0], text)  # type: ignore[no-untyped-call]
+    except (whatthepatch.exceptions.WhatThePatchException, ValueError, AssertionError) as error:
+        raise InputError(
+            f"the patch does not fit the file: {error}", next="make it against the file as it is now"
+        ) from None
+    return "".join(line + "\n" for line in lines)
+
+
+def difference(old: bytes, new: bytes, path: str) -> str:
+    """The unified diff, empty when both are the same."""
+    before, after = (t.decode("utf-8", "backslashreplace").splitlines(keepends=True) for t in (old, new))
+    return "".join(
+        line if line.endswith("\n") else line + "\n" for line in difflib.unified_diff(before, after, path, path)
+    )
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

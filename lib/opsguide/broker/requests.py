@@ -1,0 +1,94 @@
+"""The request to Jelastic Operations: evidence, wanted change, acceptance test; left in the run's record."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from opsguide.broker.targets import Grounds
+from opsguide.guide.decision import Decision
+from opsguide.guide.kinds import SUPPORT
+from opsguide.record import durable, journal
+from opsguide.record.archive import RunFolder
+
+QUESTIONS = (
+    ("severity", "3 or 4 for a planned change; 1 or 2 only when production is hit"),
+    ("impact", "what it means for customers, and whether downtime is acceptable"),
+    ("window", "from, to, and time zone"),
+    ("contact", "who is on duty and reachable, with a phone number for severity 1 and 2"),
+    ("platform and region version", "as the admin panel shows them"),
+    ("rollback", "what you wish to happen if it does not work"),
+)
+
+
+def write(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict[str, Any]]) -> None:
+    """Write request.json and request.md into the record; the seal covers them."""
+    body = {**shape(folder, grounds, cell, listed)}
+    durable.write_file(folder.path / "request.json", durable.json_file(body))
+    durable.write_file(folder.path / "request.md", _markdown(body).encode())
+
+
+def shape(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict[str, Any]]) -> dict[str, Any]:
+    """The request as data."""
+    intent, events = folder.intent, journal.read(folder.path)
+    sends = {e["command"]: e for e in events if e["type"] == "send" and e["verb"] == "look"}
+    answers = [e for e in events if e["type"] == "answer" and e["command"] in sends]
+    evidence = [
+        {
+            "command": sends[a["command"]]["line"],
+            "state": a["state"],
+            "exit": a["exit"],
+            "answer": a["out"],
+            "whole": a.get("out_file") or "",
+        }
+        for a in answers
+    ]
+    wanted = [e for e in listed if e["verb"] in ("change", "edit")]
+    return {
+        "version": 1,
+        "run": folder.run,
+        "to": SUPPORT,
+        "activity": intent["activity"]["title"],
+        "cell": cell.words,
+        "platform": grounds.platform.name,
+        "domain": grounds.platform.domain,
+        "element": intent["element"],
+        "reason": intent["reason"],
+        "person": intent["person"]["name"],
+        "parameters": {k: v for k, v in intent["parameters"].items() if v not in ("", [], None)},
+        "evidence": evidence,
+        "wanted": [{"what": e["words"] or e["line"], "line": e["line"], "diff": e.get("diff", "")} for e in wanted],
+        "acceptance": [{"check": e["line"], "expect": e["expect_words"]} for e in listed if e["verb"] == "prove"],
+        "to_fill_in": [{"field": f, "help": h} for f, h in QUESTIONS],
+    }
+
+
+def _markdown(body: dict[str, Any]) -> str:
+    element = body["element"]
+    lines = [f"# Request to {body['to']}: {body['activity']} on {element['name']}", ""]
+    facts = [
+        ("Platform", f"{body['platform']} ({body['domain']})"),
+        ("Element", json.dumps(element)),
+        ("Table", body["cell"]),
+        ("Reason", body["reason"]),
+        ("Asked by", body["person"]),
+        ("Run", body["run"]),
+    ]
+    lines += [f"- {name}: {value}" for name, value in facts] + ["", "## Please fill in", ""]
+    lines += [f"- {q['field']} ({q['help']}):" for q in body["to_fill_in"]] + ["", "## Wanted change", ""]
+    for item in body["wanted"]:
+        lines += [f"- {item['what']}", *_fenced(item["diff"])]
+    lines += ["", "## Acceptance test", ""]
+    lines += [f"- `{a['check']}`: {a['expect']}" for a in body["acceptance"]] or ["- the evidence below, taken again"]
+    lines += ["", "## Evidence (read only, secrets hidden)", ""]
+    for item in body["evidence"]:
+        lines += [f"`{item['command']}` (exit {item['exit']})", *_fenced(item["answer"])]
+    return "\n".join(lines) + "\n"
+
+
+def _fenced(text: str) -> list[str]:
+    if not text:
+        return []
+    longest = max((len(run) for run in text.replace("\n", " ").split() if set(run) == {"~"}), default=0)
+    fence = "~" * max(4, longest + 1)
+    return ["", fence, text.rstrip("\n"), fence, ""]

@@ -1,0 +1,338 @@
+"""One run from its beginning to its seal.
+
+- Bad input raises before there is a record; from then on every end is a sealed record.
+- The run's own cell decides first, on the inventory's kind, without connecting; N/A is a sealed refusal.
+- A run that applies refuses an element that is held or locked, then locks its own, the peer, and a host's containers.
+- The kind is proven on the host, the cell decided once more on what was proven, and then pinned.
+- A run that is left is sealed with the truth: unknown, failed, refused or interrupted.
+- `finish` returns after the seal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from opsguide import __version__, places
+from opsguide.broker import proof, requests, sources
+from opsguide.broker.commands import Commands, Reach
+from opsguide.broker.order import Steps
+from opsguide.broker.state import Locks, State
+from opsguide.broker.targets import Grounds, Target
+from opsguide.broker.verbs import Verbs
+from opsguide.errors import InputError, OpsguideError, RefusedError, StoreError, UnreachableError
+from opsguide.guide import decision, editions, kinds, scopes, services
+from opsguide.guide.parameters import COMMON, Parameters
+from opsguide.reach import quoting
+from opsguide.reach.inventory import Element, Platform
+from opsguide.record import seal as sealing
+from opsguide.record import words
+from opsguide.record.archive import Archive, RunFolder
+
+PROOF_SECONDS = 20.0
+API_PROOF_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks, through what, for which records root."""
+
+    person: dict[str, Any]
+    pid: int
+    frontend: str
+    records: Path
+
+
+class Run:
+    """A run that has begun: it has a record, an element and a mode."""
+
+    def __init__(self, folder: RunFolder, grounds: Grounds, verbs: Verbs, cell: decision.Decision) -> None:
+        self.folder, self.grounds, self.verbs, self.cell = folder, grounds, verbs, cell
+        self.locks = Locks()
+        self.cells = sources.Sources(folder.intent["runbook"]["name"])
+        self.open_cell: dict[str, Any] | None = None
+        self.refusal: OpsguideError | None = None
+        self.sealed = ""
+
+    @property
+    def commands(self) -> Commands:
+        """The sender of this run."""
+        return self.verbs.commands
+
+    def facts(self) -> dict[str, Any]:
+        """What the notebook is told of its run."""
+        return {"run": self.folder.run, "mode": self.verbs.mode, "element": shape(self.grounds.element)}
+
+    def step(self, slug: str, applies: bool) -> None:
+        """Start a step."""
+        step = self.verbs.steps.start(slug, applies)
+        event = self.commands.write("step", step=slug, attempt=step.attempt, applies=applies, words="")
+        self.commands.show(event)
+
+    def service(self, name: str) -> dict[str, Any]:
+        """The service map's row for the run's service, with the peer where draining is called for."""
+        element, wanted = self.grounds.element, self.grounds.scope.service
+        if not wanted or name != self.grounds.parameters.get(wanted):
+            raise InputError(f"run.service takes the run's own service, the parameter {wanted or '(none)'}")
+        found = services.find(self.grounds.kind, element.component, name)
+        self.grounds = self.verbs.grounds = replace(self.grounds, service=found)
+        peer = self.grounds.platform.element(element.peer) if element.peer and found.drained else None
+        return {
+            "name": found.name,
+            "config_test": found.config_test or None,
+            "probe": found.probe or None,
+            "healthy": found.healthy,
+            "peer": shape(peer) if peer else None,
+        }
+
+    def related(self, kind: str, named: list[str]) -> list[dict[str, Any]]:
+        """The related elements of a kind, the named ones or all."""
+        found = {n: e for n, e in self.grounds.related().items() if e.kind == kind}
+        wrong = [n for n in named if n not in found]
+        if wrong:
+            raise RefusedError(f"{wrong[0]} is not a related {kinds.words(kind)}", next=f"eligible: {', '.join(found)}")
+        return [shape(found[n]) for n in (named or found)]
+
+    def cell_starts(self, number: int, name: str, source: str) -> None:
+        """A cell of the notebook starts."""
+        self.open_cell = self.commands.write(
+            "cell", cell=number, id=name or self.cells.name(source), source=source, known=self.cells.known(source)
+        )
+
+    def cell_shows(self, fields: dict[str, Any]) -> None:
+        """A cell printed or displayed something."""
+        kept = {k: fields[k] for k in ("cell", "kind", "name", "text", "html", "png") if k in fields}
+        self.commands.write("output", **kept)
+
+    def cell_ends(self, number: int, state: str, seconds: float) -> None:
+        """A cell ended; one that failed fails the step that it left open."""
+        self.commands.write("cell-end", cell=number, state=state, seconds=seconds)
+        self.open_cell = None
+        if state == "interrupted":
+            self.verbs.steps.fail("interrupt")
+        elif state != "ok":
+            self.verbs.steps.fail("error")
+
+    def refused(self, error: OpsguideError) -> None:
+        """Journal a refusal that came in mid-run."""
+        self.refusal = error
+        self.verbs.steps.fail("refusal")
+        self.commands.write(
+            "refused", **refusal(error, self.verbs.steps.current.slug if self.verbs.steps.current else "")
+        )
+
+    def finish(self) -> dict[str, Any]:
+        """Seal a run whose steps are all done."""
+        self.verbs.steps.all_done()
+        if self.verbs.mode == "request":
+            requests.write(self.folder, self.grounds, self.cell, self.verbs.listed)
+            return self.end("requested", 3, f"request written for {self.cell.who_may}; {self.cell.next}")
+        if self.verbs.mode == "plan":
+            count = sum(e["verb"] in ("change", "edit") for e in self.verbs.listed)
+            return self.end(
+                "succeeded", 0, f"planned: {count} change{'' if count == 1 else 's'} listed, nothing changed"
+            )
+        return self.end("succeeded", 0, "every step done and proved")
+
+    def left(self, how: str) -> None:
+        """Seal a run that nobody will finish, with the truth."""
+        if self.sealed:
+            return
+        failed = self.verbs.steps.failed()
+        if self.verbs.undone:
+            self.end("unknown", 5, f"{how}; a change is unknown and its element is held")
+        elif self.refusal:
+            self.end("refused", self.refusal.exit_code, self.refusal.words)
+        elif failed and failed.failed_by != "interrupt":
+            self.end("failed", 1, f"step {failed.slug} failed; {how}")
+        else:
+            self.end("interrupted", 5, how)
+
+    def end(self, state: str, status: int, why: str) -> dict[str, Any]:
+        """Seal the record and free the locks; {run, state, exit, record}."""
+        try:
+            if self.open_cell:
+                done = "ok" if state in ("succeeded", "requested") else "interrupted"
+                self.commands.write("cell-end", cell=self.open_cell["cell"], state=done, seconds=0)
+            sealed = sealing.seal(self.folder, state, status, why)
+            self.sealed = state
+            self.commands.show({"type": "end", "state": state, "words": why, "exit": status})
+            return {"run": self.folder.run, "state": state, "exit": status, "record": str(sealed)}
+        finally:
+            self.locks.free()
+            self.folder.journal.close()
+
+
+def begin(
+    asker: Asker,
+    platform: Platform,
+    state: State,
+    reach: Reach,
+    request: dict[str, Any],
+    say: Callable[[list[str]], None],
+    watch: Callable[[Run], None],
+) -> Run:
+    """Start a run. InputError leaves no record; every other refusal is a sealed one. `watch` gets the run at once."""
+    edition = editions.load(platform.edition, platform.file.parent)
+    activity = edition.activity(str(request.get("activity", "")))
+    given = {str(k): v for k, v in (request.get("parameters") or {}).items()}
+    scope = scopes.load(activity.slug)
+    element = platform.element(str(COMMON[0].check(given.get("element", ""))))
+    kind = element.joining if element.joining and activity.slug == "adding-new-host" else element.kind
+    mode = COMMON[1].check(given.get("mode", "plan"))
+    cell = decision.decide(edition, activity.slug, kind, mode)
+    if scope is None and cell.exit != 4:
+        raise InputError(
+            f"the runbook of {activity.title} is still to come", next="opsguide matrix shows which are here"
+        )
+    parameters = scope.parameters.check(given) if scope else given
+    chosen = services.find(kind, element.component, parameters[scope.service]) if scope and scope.service else None
+    intent = intent_of(asker, platform, edition, activity, scope, element, cell, parameters, request)
+    folder = Archive(asker.records).start(reach.redactor.value(intent))  # type: ignore[arg-type]
+    commands = Commands(folder, state, reach, say, asker.person["name"], str(asker.records))
+    if scope is None:
+        scope = scopes.Scope(activity.slug, "", (), Parameters(), (), (), {})
+    grounds = Grounds(platform, scope, element, kind, parameters, chosen)
+    run = Run(folder, grounds, Verbs(grounds, commands, state, Steps(scope.steps), cell.mode), cell)
+    watch(run)
+    say(words.banner(folder.intent))
+    try:
+        _admit(run, state, asker, reach)
+    except StoreError:
+        raise
+    except OpsguideError as error:
+        _seal_refused(run, error)
+        raise
+    return run
+
+
+def _admit(run: Run, state: State, asker: Asker, reach: Reach) -> None:
+    cell, locked = run.cell, run.grounds.locked()
+    if cell.exit == 4:
+        error = RefusedError(cell.words, where=run.grounds.element.name, next=cell.next)
+        error.exit_code = 4
+        raise error
+    if cell.mode == "apply":
+        state.refuse_held(locked)
+        holder = {"run": run.folder.run, "person": asker.person["name"], "since": run.folder.intent["at"]}
+        run.locks = state.lock(locked, holder)
+        state.refuse_held(locked)
+    _prove(run, reach)
+
+
+def _prove(run: Run, reach: Reach) -> None:
+    platform, element = run.grounds.platform, run.grounds.element
+    host = platform.element(element.host)
+
+    def ask(command: str) -> proof.Asked:
+        line = quoting.remote_line(command.split(), ctid=None, deadline=None)
+        entry = scopes.Entry(command, "look")
+        shown = quoting.shown_line(platform.ssh.config, host.name, line)
+        target = Target(entry, host, host, command, {}, line, shown)
+        seen = run.commands.send(target, "proof", "", deadline=PROOF_SECONDS, quiet=True, proof=True)
+        if seen.exit is None:
+            raise _unreached(host, seen.note)
+        return proof.Asked(seen.exit, seen.text)
+
+    def ask_api(method: str, args: dict[str, Any]) -> proof.Asked | None:
+        entry = scopes.Entry(method, "look", args=args)
+        target = Target(entry, element, host, method, {}, "", f"{method} {args or ''}".strip(), args)
+        seen = run.commands.send(target, "proof", "", deadline=API_PROOF_SECONDS, quiet=True, proof=True)
+        return proof.Asked(seen.exit, seen.text) if seen.exit is not None else None
+
+    found = proof.prove(platform, element, ask, ask_api, lambda: reach.connections.host_key(host))
+    event = run.commands.write(
+        "proof", element=element.name, verdict=found.verdict, evidence=found.evidence, api=found.api, words=found.words
+    )
+    run.commands.show(event)
+    if found.verdict != "proven":
+        raise RefusedError(
+            found.words, where=element.name, next=f"correct {platform.file.name} or the host, then begin again"
+        )
+    again = decision.decide(
+        editions.load(platform.edition, platform.file.parent),
+        run.cell.slug,
+        run.grounds.kind,
+        run.cell.mode if run.cell.mode != "request" else "plan",
+    )
+    if again.mode != run.cell.mode:
+        raise RefusedError(f"the edition changed under the run: {again.words}", next="begin again")
+
+
+def _unreached(host: Element, note: str) -> OpsguideError:
+    return UnreachableError(
+        f"{host.name} could not be asked what it is: {note}", where=host.name, next="opsguide doctor"
+    )
+
+
+def _seal_refused(run: Run, error: OpsguideError) -> None:
+    run.commands.write("refused", **refusal(error, "", run.cell))
+    state = "failed" if isinstance(error, UnreachableError) else "refused"
+    run.end(state, error.exit_code, error.words)
+
+
+def refusal(error: OpsguideError, step: str, cell: decision.Decision | None = None) -> dict[str, Any]:
+    """The fields of a `refused` event."""
+    return {
+        "step": step,
+        "words": error.words,
+        "rule": type(error).__name__,
+        "cell": cell.words if cell else "",
+        "who_may": cell.who_may if cell else "",
+        "next": error.next,
+        "exit": error.exit_code,
+    }
+
+
+def intent_of(
+    asker: Asker,
+    platform: Platform,
+    edition: editions.Edition,
+    activity: editions.Activity,
+    scope: scopes.Scope | None,
+    element: Element,
+    cell: decision.Decision,
+    parameters: dict[str, Any],
+    request: dict[str, Any],
+) -> dict[str, Any]:
+    """What intent.json says of a run that is about to begin."""
+    source = places.runbooks() / activity.runbook
+    digest = hashlib.sha256(source.read_bytes()).hexdigest() if source.is_file() else ""
+    return {
+        "platform": {"name": platform.name, "practice": platform.practice, "digest": platform.digest},
+        "edition": {"name": edition.name, "digest": edition.digest},
+        "activity": {
+            "slug": activity.slug,
+            "number": activity.number,
+            "title": activity.title,
+            "scope_digest": scope.digest if scope else "",
+        },
+        "element": {
+            "name": element.name,
+            "kind": element.kind,
+            "host": element.host,
+            "ctid": element.ctid,
+            "env": element.env,
+            "node": element.node,
+        },
+        "cell": {"party": cell.party, "text": cell.words},
+        "mode": cell.mode,
+        "parameters": parameters,
+        "reason": str(parameters.get("reason", "")),
+        "person": asker.person,
+        "frontend": asker.frontend,
+        "launch": str(request.get("launch", ""))[:64],
+        "client": {"pid": asker.pid, "version": __version__},
+        "runbook": {"name": activity.runbook, "sha256": digest, "matches": None},
+        "broker": {"pid": os.getpid(), "version": __version__, "host": socket.gethostname()},
+    }
+
+
+def shape(element: Element) -> dict[str, Any]:
+    """An element as the notebook sees it."""
+    return {"name": element.name, "kind": element.kind, "host": element.host, "env": element.env}

@@ -1,0 +1,94 @@
+"""The listening socket: one thread a session, so that a slow host never blocks another run.
+
+- The socket is its user's alone, and each peer's account is asked from the kernel.
+- The broker ends a minute after its last session.
+- On SIGTERM it takes no more sessions and lets the running ones end.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import yaml
+
+from opsguide import places
+from opsguide.broker import people
+from opsguide.broker.session import Session
+from opsguide.broker.world import World
+from opsguide.errors import InputError
+from opsguide.guide.durations import duration
+from opsguide.wire import Lines
+
+DEFAULTS = {"idle": "30 min", "linger": "1 min"}
+
+
+def policy(file: Path) -> dict[str, float]:
+    """`idle` and `linger` in seconds, from parameters/policy.yml; InputError names the key."""
+    try:
+        table = yaml.safe_load(file.read_text("utf-8")) or {}
+    except FileNotFoundError:
+        table = {}
+    except yaml.YAMLError as error:
+        raise InputError(f"not YAML: {str(error).splitlines()[0]}", where=str(file)) from None
+    unknown = set(table) - set(DEFAULTS)
+    if unknown:
+        raise InputError(f"unknown key {sorted(unknown)[0]}", where=str(file), next=f"known: {', '.join(DEFAULTS)}")
+    return {key: duration(str(table.get(key, default))) for key, default in DEFAULTS.items()}
+
+
+class Server:
+    """Serves one platform file on one socket."""
+
+    def __init__(self, platform: Path, path: Path) -> None:
+        rules = policy(places.home() / "parameters" / "policy.yml")
+        self._world, self._path, self._linger = World(platform, rules["idle"]), path, rules["linger"]
+        self._busy, self._last, self._stop = 0, time.monotonic(), False
+        self._lock = threading.Lock()
+
+    def serve(self) -> None:
+        """Accept sessions until there have been none for the linger time."""
+        signal.signal(signal.SIGTERM, self._end)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            self._path.unlink(missing_ok=True)
+            listener.bind(str(self._path))
+            self._path.chmod(0o600)
+            listener.listen(64)
+            listener.settimeout(0.5)
+            while not self._idle():
+                try:
+                    connection, _ = listener.accept()
+                except TimeoutError:
+                    continue
+                with self._lock:
+                    self._busy += 1
+                threading.Thread(target=self._session, args=(connection,), daemon=True).start()
+            self._path.unlink(missing_ok=True)
+        self._world.close()
+
+    def _end(self, *_: object) -> None:
+        self._stop = True
+
+    def _idle(self) -> bool:
+        with self._lock:
+            return not self._busy and (self._stop or time.monotonic() - self._last > self._linger)
+
+    def _session(self, connection: socket.socket) -> None:
+        session = None
+        try:
+            connection.settimeout(None)
+            pid, uid = people.peer(connection)
+            person = people.person(uid, places.home() / "parameters" / "people.yml")
+            session = Session(self._world, Lines(connection), pid, person)
+            self._world.sessions.append(session)
+            session.serve()
+        finally:
+            if session in self._world.sessions:
+                self._world.sessions.remove(session)
+            connection.close()
+            with self._lock:
+                self._busy -= 1
+                self._last = time.monotonic()

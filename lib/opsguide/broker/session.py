@@ -1,0 +1,253 @@
+"""One session of a client: requests come in order, an interrupt may overtake them.
+
+- A client of another version is refused in one sentence.
+- When the client is gone a look is given up, a change is followed to its end; then the run is sealed with the truth.
+- A run that is idle for too long is sealed interrupted and its element is free.
+- When the record cannot be written, nothing further is sent; the unfinished record is closed at the next start.
+- A bug here ends the run, not the broker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from opsguide import __version__
+from opsguide.broker.resume import resume
+from opsguide.broker.run import Asker, Run, begin
+from opsguide.broker.world import World
+from opsguide.errors import HeldError, InputError, LockedError, OpsguideError, RefusedError, StoreError
+from opsguide.guide import editions, scopes
+from opsguide.guide.parameters import COMMON
+from opsguide.wire import Lines
+
+CELL_WORDS = ("cell", "output", "cell-end")
+
+
+class Session:
+    """Serves one connection until it ends."""
+
+    def __init__(self, world: World, lines: Lines, pid: int, person: dict[str, Any]) -> None:
+        self._world, self._lines, self.pid, self._person = world, lines, pid, person
+        self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._asker: Asker | None = None
+        self.run: Run | None = None
+        self._broken: StoreError | None = None
+        self._interrupted = False
+        self.over = threading.Event()
+
+    def serve(self) -> None:
+        """Answer requests until the client is gone or idle for too long."""
+        threading.Thread(target=self._read, daemon=True).start()
+        how = "the notebook's kernel or its launcher ended"
+        try:
+            while (request := self._queue.get(timeout=self._world.idle)) is not None:
+                self._answer(request)
+        except queue.Empty:
+            how = f"idle for {self._world.idle / 60:.0f} min"
+        finally:
+            self._leave(how)
+            self._lines.close()
+            self.over.set()
+
+    def displace(self) -> None:
+        """End this session: the same kernel begins another run."""
+        self._queue.put(None)
+        self._give_up()
+        self.over.wait(600)
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError, ValueError, InputError):
+            for message in self._lines:
+                if message.get("do") == "interrupt":
+                    self._interrupted = True
+                    self._give_up()
+                else:
+                    self._queue.put(message)
+        self._queue.put(None)
+        self._give_up()
+
+    def _give_up(self) -> None:
+        if self.run:
+            self.run.commands.cancel.set()
+
+    def _leave(self, how: str) -> None:
+        run, self.run = self.run, None
+        if run is None or self._broken:
+            if run:
+                run.locks.free()
+                run.folder.journal.close()
+            return
+        try:
+            run.left(how)
+        except StoreError:
+            run.locks.free()
+        except Exception:
+            traceback.print_exc()
+
+    def _answer(self, request: dict[str, Any]) -> None:
+        silent = request.get("do") in CELL_WORDS
+        try:
+            if self._broken:
+                raise self._broken
+            result = self._do(request)
+        except StoreError as error:
+            self._broken = error
+            self._failed(request, error, silent)
+        except OpsguideError as error:
+            self._failed(request, error, silent)
+        except Exception as error:
+            traceback.print_exc()
+            self._failed(
+                request,
+                OpsguideError(
+                    f"a defect in opsguide: {type(error).__name__}: {error}", next="report it with the broker's log"
+                ),
+                silent,
+            )
+        else:
+            if not silent:
+                self._reply(result)
+
+    def _reply(self, result: Any) -> None:
+        if self._interrupted:
+            self._clear_interrupt()
+            self._send({"interrupted": True})
+        else:
+            self._send({"done": result})
+
+    def _failed(self, request: dict[str, Any], error: OpsguideError, silent: bool) -> None:
+        if self._interrupted and not silent:
+            if self.run:
+                self.run.verbs.steps.fail("interrupt")
+            return self._reply(None)
+        if isinstance(error, RefusedError | HeldError | LockedError) and self.run and request.get("do") != "begin":
+            with contextlib.suppress(StoreError):
+                self.run.refused(error)
+        if not silent:
+            self._send({"error": error.as_dict()})
+        return None
+
+    def _clear_interrupt(self) -> None:
+        self._interrupted = False
+        if self.run:
+            self.run.commands.cancel.clear()
+
+    def _send(self, message: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):
+            self._lines.send(message)
+
+    def say(self, lines: list[str]) -> None:
+        """Lines for the screen."""
+        if lines:
+            self._send({"say": lines})
+
+    def _do(self, request: dict[str, Any]) -> Any:
+        name = str(request.get("do", ""))
+        if name != "hello" and self._asker is None:
+            raise InputError("a session starts with hello")
+        deed = DEEDS.get(name)
+        if deed is None:
+            raise InputError(f"the broker knows no {name!r}")
+        return deed(self, request)
+
+    def _hello(self, request: dict[str, Any]) -> dict[str, Any]:
+        if request.get("version") != __version__:
+            raise InputError(
+                f"this broker is version {__version__}, the client is {request.get('version')}",
+                next="wait a minute until the broker has ended, then try again",
+            )
+        records = Path(str(request["records"]))
+        if not records.is_absolute():
+            raise InputError("the records root must be absolute")
+        self._world.close_orphans(records)
+        self._asker = Asker(self._person, self.pid, str(request.get("frontend", ""))[:40], records)
+        return {"version": __version__, "platform": self._world.platform().name}
+
+    def _parameters(self, request: dict[str, Any]) -> list[str]:
+        platform = self._world.platform()
+        edition = editions.load(platform.edition, platform.file.parent)
+        scope = scopes.load(edition.activity(str(request.get("activity", ""))).slug)
+        return list(scope.parameters.known) if scope else [p.name for p in COMMON]
+
+    def _begin(self, request: dict[str, Any]) -> dict[str, Any]:
+        if self.run:
+            raise InputError("this session has a run already")
+        self._world.displace(self)
+        platform = self._world.platform()
+
+        def watch(run: Run) -> None:
+            self.run = run
+
+        assert self._asker is not None
+        state, reach = self._world.state(), self._world.reach(platform)
+        try:
+            run = begin(self._asker, platform, state, reach, request, self.say, watch)
+        except OpsguideError as error:
+            if not isinstance(error, StoreError):
+                self.run = None
+            raise
+        return run.facts()
+
+    def _resume(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self._asker is not None
+        platform = self._world.platform()
+        return resume(self._asker, platform, self._world.state(), self._world.reach(platform), request, self.say)
+
+    def _of_run(self) -> Run:
+        if self.run is None or self.run.sealed:
+            raise InputError("no run has begun in this session, or it has ended", next="run the cell of begin again")
+        return self.run
+
+    def _step(self, request: dict[str, Any]) -> None:
+        self._of_run().step(str(request.get("step", "")), request.get("applies") is True)
+
+    def _related(self, request: dict[str, Any]) -> list[dict[str, Any]]:
+        return self._of_run().related(str(request.get("kind", "")), [str(n) for n in request.get("named", [])])
+
+    def _service(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self._of_run().service(str(request.get("name", "")))
+
+    def _finish(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self._of_run().finish()
+
+    def _cell(self, request: dict[str, Any]) -> None:
+        if self.run and not self.run.sealed:
+            self.run.cell_starts(int(request["cell"]), str(request.get("id", "")), str(request.get("source", "")))
+
+    def _output(self, request: dict[str, Any]) -> None:
+        if self.run and not self.run.sealed:
+            self.run.cell_shows(request)
+
+    def _cell_end(self, request: dict[str, Any]) -> None:
+        if self.run and not self.run.sealed:
+            self.run.cell_ends(int(request["cell"]), str(request.get("state")), float(request.get("seconds", 0)))
+
+
+def _verb(name: str) -> Callable[[Session, dict[str, Any]], Any]:
+    return lambda session, request: getattr(session._of_run().verbs, name)(request)
+
+
+DEEDS: dict[str, Callable[[Session, dict[str, Any]], Any]] = {
+    "hello": Session._hello,
+    "parameters": Session._parameters,
+    "begin": Session._begin,
+    "step": Session._step,
+    "related": Session._related,
+    "service": Session._service,
+    "finish": Session._finish,
+    "resume": Session._resume,
+    "cell": Session._cell,
+    "output": Session._output,
+    "cell-end": Session._cell_end,
+    "look": _verb("look"),
+    "require": _verb("require"),
+    "change": _verb("change"),
+    "edit": _verb("edit"),
+    "prove": _verb("prove"),
+}

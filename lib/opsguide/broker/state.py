@@ -1,0 +1,170 @@
+"""Locks and holds of a platform, in one folder that all users and records roots of the machine share.
+
+- A lock belongs to a process: a crash frees it. It is a file lock; the file tells who has it.
+- A hold is a file: it is written before a change is sent and taken away when its end is known. A crash leaves it.
+- No change is sent to an element that is held, by anybody, until somebody settles it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from opsguide.errors import HeldError, LockedError, StoreError
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Why an element is held: the run and its change, since when, and the look that may settle it."""
+
+    element: str
+    run: str
+    records: str
+    command: int
+    line: str
+    since: str
+    person: str
+    settle: str = ""
+
+
+class State:
+    """The state folder of one platform; StoreError when it cannot be used."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            for name in ("locks", "holds"):
+                (folder / name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            remedy = f"install -d -m 2770 {folder}, owned by the operators' group"
+            raise StoreError(
+                f"the state folder cannot be made: {error.strerror}", where=str(folder), next=remedy
+            ) from None
+
+    def holds(self) -> list[Hold]:
+        """All holds, by element."""
+        return [hold for path in sorted((self.folder / "holds").glob("*.json")) if (hold := _read(path))]
+
+    def held(self, elements: Iterable[str]) -> Hold | None:
+        """The first hold on one of the elements."""
+        return next((h for name in elements if (h := _read(self._hold(name)))), None)
+
+    def refuse_held(self, elements: Iterable[str]) -> None:
+        """HeldError when one of the elements is held."""
+        hold = self.held(elements)
+        if hold:
+            raise HeldError(
+                f"{hold.element} is held: nobody knows whether a change took effect",
+                where=f"{hold.element}, since {hold.since} by {hold.person}, run {hold.run}",
+                command=hold.line,
+                next=f'look for yourself, then: opsguide resume {hold.run} --found done|not-done --why "…"',
+            )
+
+    def hold(self, hold: Hold) -> None:
+        """Hold an element; on the disk before this returns."""
+        path = self._hold(hold.element)
+        try:
+            with path.with_suffix(".new").open("w", encoding="utf-8") as out:
+                json.dump(asdict(hold), out, ensure_ascii=False)
+                out.flush()
+                os.fsync(out.fileno())
+            path.with_suffix(".new").replace(path)
+        except OSError as error:
+            raise StoreError(f"the hold cannot be written: {error.strerror}", where=str(path)) from None
+
+    def release(self, element: str) -> None:
+        """Take the hold of an element away."""
+        self._hold(element).unlink(missing_ok=True)
+
+    def lock(self, elements: Iterable[str], holder: dict[str, Any]) -> Locks:
+        """Lock all elements or none; LockedError says who has the one that is taken."""
+        locks = Locks()
+        try:
+            for name in sorted(set(elements)):
+                locks.take(self._path("locks", name, ".lock"), name, holder)
+        except LockedError:
+            locks.free()
+            raise
+        return locks
+
+    def holder(self, element: str) -> dict[str, Any] | None:
+        """Who has the lock of an element now, or None."""
+        path = self._path("locks", element, ".lock")
+        try:
+            with path.open("rb+") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _holder(path)
+        except OSError:
+            pass
+        return None
+
+    def _hold(self, element: str) -> Path:
+        return self._path("holds", element, ".json")
+
+    def _path(self, kind: str, element: str, suffix: str) -> Path:
+        if not NAME.fullmatch(element):
+            raise StoreError(f"{element!r} is not the name of an element")
+        return self.folder / kind / f"{element}{suffix}"
+
+
+class Locks:
+    """Locks that a run has; freed by `free` or by the end of the process."""
+
+    def __init__(self) -> None:
+        self._files: list[Any] = []
+
+    def take(self, path: Path, element: str, holder: dict[str, Any]) -> None:
+        """Lock one file and write the holder into it."""
+        try:
+            file = path.open("a+", encoding="utf-8")  # noqa: SIM115
+        except OSError as error:
+            raise StoreError(f"the lock cannot be opened: {error.strerror}", where=str(path)) from None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            has = _holder(path)
+            raise LockedError(
+                f"{element} is locked by another run",
+                where=f"{has.get('run', '?')}, by {has.get('person', '?')}",
+                next="wait until that run has ended: `opsguide elements` shows who has what",
+            ) from None
+        file.truncate(0)
+        json.dump(holder, file)
+        file.flush()
+        self._files.append(file)
+
+    def free(self) -> None:
+        """Free them all."""
+        for file in self._files:
+            file.close()
+        self._files = []
+
+
+def _read(path: Path) -> Hold | None:
+    try:
+        content = path.read_text("utf-8")
+    except FileNotFoundError:
+        return None
+    try:
+        return Hold(**json.loads(content))
+    except (ValueError, TypeError):
+        return Hold(path.stem, "?", "?", 0, "the hold's file cannot be read", "?", "?")
+
+
+def _holder(path: Path) -> dict[str, Any]:
+    with contextlib.suppress(OSError, ValueError):
+        found = json.loads(path.read_text("utf-8"))
+        if isinstance(found, dict):
+            return found
+    return {}

@@ -1,0 +1,213 @@
+"""What a verb names, made into what is sent: the entry of the scope, the element, the slots, the line.
+
+- The template must stand in the scope for this verb and this kind of element, to the character.
+- The element is the run's own or one that the entry allows as related; nothing else on other elements.
+- A slot named like a parameter is filled from what `begin` registered; others only as the entry types them.
+- An API argument that names an element is bound here; a literal in its place is not in the scope.
+- A path that leads into a container from its host is refused: that is work on the container.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from opsguide.errors import InputError, RefusedError
+from opsguide.guide import kinds, scopes, slots
+from opsguide.guide.services import Service
+from opsguide.reach import quoting
+from opsguide.reach.inventory import Element, Platform
+
+INTO_CONTAINERS = re.compile(r"^/(vz/(root|private)|proc/[^/]+/(root|cwd|fd))(/|$)")
+TIMEOUT_GRACE = 15.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """One command ready to send; `line` is what the host gets, `shown` what an operator can copy."""
+
+    entry: scopes.Entry
+    element: Element
+    host: Element
+    template: str
+    filled: dict[str, str]
+    line: str
+    shown: str
+    args: dict[str, Any] | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes two changes of a step the same change."""
+        return (self.element.name, self.template, json.dumps(self.args or self.filled, sort_keys=True))
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """What a run stands on: platform, scope, element, registered parameters, the service it named."""
+
+    platform: Platform
+    scope: scopes.Scope
+    element: Element
+    kind: str
+    parameters: dict[str, Any]
+    service: Service | None = None
+
+    def related(self) -> dict[str, Element]:
+        """The related elements by name."""
+        found = {}
+        for word in self.scope.related.get(self.kind, ()):
+            for element in self._related(word):
+                found[element.name] = element
+        return found
+
+    def _related(self, word: str) -> list[Element]:
+        if word == "peer":
+            return [self.platform.element(self.element.peer)] if self.element.peer else []
+        if word == "containers":
+            return self.platform.containers_on(self.element.name)
+        return [e for e in self.platform.elements.values() if e.kind == word and e.name != self.element.name]
+
+    def locked(self) -> list[str]:
+        """The elements that a changing run locks: its own, the peer, and on a host the containers."""
+        own = [self.element.name, *([self.element.peer] if self.element.peer else [])]
+        return own + [c.name for c in self.platform.containers_on(self.element.name)]
+
+
+def targets(grounds: Grounds, verb: str, request: dict[str, Any]) -> list[Target]:
+    """What the request would send, one for each element that it names. InputError or RefusedError."""
+    what = request.get("what")
+    if not isinstance(what, dict) or not ({"command", "api"} & set(what)):
+        raise InputError("a verb takes a command or api(…)")
+    names = request.get("on") or [grounds.element.name]
+    given = {str(k): v for k, v in (request.get("slots") or {}).items()}
+    return [_target(grounds, verb, what, _element(grounds, name), given) for name in names]
+
+
+def _element(grounds: Grounds, name: str) -> Element:
+    if name == grounds.element.name:
+        return grounds.element
+    related = grounds.related()
+    if name not in related:
+        allowed = ", ".join(related) or "no other element"
+        raise RefusedError(
+            f"{name} is not part of this run",
+            where=grounds.element.name,
+            next=f"this run may look at {allowed}; start a run on {name} for anything else",
+        )
+    return related[name]
+
+
+def _target(grounds: Grounds, verb: str, what: dict[str, Any], element: Element, given: dict[str, Any]) -> Target:
+    template = str(what.get("api") or what.get("command"))
+    args = {str(k): v for k, v in what.get("args", {}).items()} if "api" in what else None
+    entry = _entry(grounds, verb, template, element, args)
+    if args is not None:
+        return _call(grounds, entry, element, template, args)
+    filled = {name: _slot(grounds, entry, name, given) for name in slots.names(template)}
+    unused = set(given) - set(filled)
+    if unused:
+        raise InputError(f"no slot {', '.join(sorted(unused))} in {template}")
+    deadline = int(entry.deadline) if entry.verb == "change" else None
+    if entry.shell:
+        line = quoting.raw_line(template, ctid=element.ctid, deadline=deadline)
+    else:
+        argv = [slots.fill(token, filled) for token in entry.tokens()]
+        line = quoting.remote_line(argv, ctid=element.ctid, deadline=deadline)
+    host = grounds.platform.element(element.host)
+    shown = quoting.shown_line(grounds.platform.ssh.config, host.name, line)
+    return Target(entry, element, host, template, filled, line, shown)
+
+
+def _entry(grounds: Grounds, verb: str, template: str, element: Element, args: dict[str, Any] | None) -> scopes.Entry:
+    kind = grounds.kind if element.name == grounds.element.name else element.kind
+    wanted = "look" if verb in ("look", "prove") else "change"
+    entry = grounds.scope.find(template, wanted, kind, args)
+    service = grounds.service
+    if entry is None and wanted == "look" and service and template in (service.config_test, service.probe):
+        entry = scopes.Entry(template, "look")
+    if entry is None:
+        raise _not_in_scope(grounds, wanted, template, kind, args)
+    if element.name != grounds.element.name and not _may_be_on(grounds, entry, element):
+        raise RefusedError(
+            f"this {wanted} is for {grounds.element.name} alone, not for {element.name}", command=template
+        )
+    return entry
+
+
+def _may_be_on(grounds: Grounds, entry: scopes.Entry, element: Element) -> bool:
+    if entry in scopes.common_looks():
+        return True
+    return ("peer" in entry.on and element.name == grounds.element.peer) or element.kind in entry.on
+
+
+def _not_in_scope(grounds: Grounds, wanted: str, template: str, kind: str, args: dict[str, Any] | None) -> RefusedError:
+    other = [e.template for e in grounds.scope.entries if e.verb == wanted and kind in e.kinds and e.args is None]
+    near = next((t for t in other if t.split()[:2] == template.split()[:2]), "")
+    hint = (
+        f"the scope has: {near}" if near else f"opsguide show {grounds.scope.activity} lists the commands of its scope"
+    )
+    shown = template if args is None else f"{template}({', '.join(f'{k}={v!r}' for k, v in args.items())})"
+    return RefusedError(
+        f"not in the scope of {grounds.scope.activity} as a {wanted} on {kinds.words(kind)}",
+        command=shown[:400],
+        next=hint,
+    )
+
+
+def _slot(grounds: Grounds, entry: scopes.Entry, name: str, given: dict[str, Any]) -> str:
+    known = grounds.scope.parameters.known
+    if name in known and name not in entry.slots:
+        value, kind = grounds.parameters[name], known[name].slot or "text"
+        if name in given:
+            raise RefusedError(f"slot {name} is the run's parameter and cannot be given again", command=entry.template)
+    elif name in given:
+        value, kind = given[name], entry.slots[name]
+    else:
+        raise InputError(f"slot {name} has no value", command=entry.template, next=f"give it: {name}=…")
+    try:
+        text = slots.check(kind, value)
+    except ValueError as error:
+        raise InputError(f"slot {name}: {error}", command=entry.template) from None
+    refuse_into_containers(text)
+    return text
+
+
+def refuse_into_containers(path: str) -> None:
+    """RefusedError for a path that leads into a container from its host."""
+    if INTO_CONTAINERS.match(path):
+        raise RefusedError(f"{path[:120]} leads into a container", next="start a run on that container")
+
+
+def _call(grounds: Grounds, entry: scopes.Entry, element: Element, method: str, args: dict[str, Any]) -> Target:
+    platform = grounds.platform
+    if platform.api is None:
+        raise InputError("this platform has no API", where=str(platform.file), next="set api: url and token there")
+    bound = {name: _argument(grounds, element, value) for name, value in args.items()}
+    reference = platform.api.token
+    token = f"--data-urlencode session@{reference[5:]}" if reference.startswith("file:") else "-d session=TOKEN"
+    group, cls, name = method.rsplit(".", 2)
+    url = f"{platform.api.url.rstrip('/')}/1.0/{group}/{cls}/rest/{name.lower()}"
+    data = " ".join(f"-d {quoting.quoted(f'{k}={_text(v)}')}" for k, v in bound.items())
+    shown = f"curl -s -S {token} -d appid=cluster {data} {url}"
+    return Target(entry, element, platform.element(element.host), method, {}, "", shown, bound)
+
+
+def _argument(grounds: Grounds, element: Element, value: Any) -> Any:
+    if value == "@element":
+        number = element.id if element.kind in kinds.HOST_KINDS else element.node
+        if number is None:
+            raise InputError(f"the inventory gives no platform id for {element.name}", where=str(grounds.platform.file))
+        return number
+    if value == "@env":
+        if not element.env:
+            raise InputError(f"the inventory gives no environment for {element.name}", where=str(grounds.platform.file))
+        return element.env
+    if isinstance(value, str) and slots.names(value):
+        return slots.fill(value, {n: _text(grounds.parameters[n]) for n in slots.names(value)})
+    return value
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,217 @@
+"""The five verbs, as the broker carries them out in the three modes.
+
+- look: sent in every mode; unmet fails in plan and apply and is evidence in a request; later looks are sent in apply.
+- require: recorded as judged in the notebook, with its inputs; it never blocks a request.
+- change: listed in plan and request; in apply sent once for each row and element, stopping at the first failure.
+- prove: listed in plan; the acceptance test in a request; in apply asked until it is met or its time is over.
+- No change is sent to an element that is held.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from opsguide.broker import edits
+from opsguide.broker.commands import Commands, Seen
+from opsguide.broker.order import Step, Steps
+from opsguide.broker.state import State
+from opsguide.broker.targets import TIMEOUT_GRACE, Grounds, Target, targets
+from opsguide.errors import FailedError, InputError, UnknownError
+from opsguide.guide import expectations
+from opsguide.guide.durations import duration
+
+FIRST_PAUSE, LONGEST_PAUSE, SAY_EVERY = 0.2, 5.0, 5.0
+
+
+@dataclass
+class Verbs:
+    """The verbs of one run in one mode (`plan`, `apply`, `request`)."""
+
+    grounds: Grounds
+    commands: Commands
+    state: State
+    steps: Steps
+    mode: str
+    listed: list[dict[str, Any]] = field(default_factory=list)
+    open: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    later: int = 0
+    undone: int = 0
+
+    def look(self, request: dict[str, Any]) -> dict[str, Any]:
+        """{answers: [{on, text, exit, state}]} or {later: number}."""
+        step = self._step(request)
+        found = targets(self.grounds, "look", request)
+        expect = expectations.checked(request.get("expect"))
+        if request.get("when") == "apply" and self.mode != "apply":
+            self.later += 1
+            self._plan(found, "look", step, expectations.words(expect), "known only in apply")
+            return {"later": self.later}
+        answers = []
+        for target in found:
+            deadline = self._deadline(request, target)
+            seen = self.commands.send(target, "look", step.slug, expect=expect, deadline=deadline)
+            if seen.state != "ok" and self.mode != "request":
+                raise self._failed("look", target, seen)
+            answers.append({"on": target.element.name, "text": seen.text, "exit": seen.exit, "state": seen.state})
+        return {"answers": answers}
+
+    def require(self, request: dict[str, Any]) -> None:
+        """Journal what the notebook judged; FailedError when it did not hold."""
+        met, words = request.get("met") is True, str(request.get("words", ""))[:400]
+        slug = self.steps.current.slug if self.steps.current else ""
+        inputs = request.get("inputs", {})
+        self.commands.show(
+            self.commands.write("require", step=slug, met=met, words=words, inputs=inputs, judged="in the notebook")
+        )
+        if not met and self.mode != "request":
+            self.steps.fail("require")
+            raise FailedError(f"not so: {words}", next="see what the looks above answered")
+
+    def change(self, request: dict[str, Any]) -> None:
+        """Send or list a change. UnknownError keeps the element held."""
+        step = self._step(request)
+        rows = request.get("each")
+        if isinstance(rows, dict) or rows is not None:
+            raise InputError("each= comes with the runbooks that need it", next="send the change without each=")
+        found = targets(self.grounds, "change", request)
+        undo = str(request.get("undo", ""))
+        if self.mode != "apply":
+            return self._plan(found, "change", step, "exit 0", f"to take it back: {undo}" if undo else "")
+        for target in found:
+            self._change_one(step, target, undo, request)
+        return None
+
+    def _change_one(self, step: Step, target: Target, undo: str, request: dict[str, Any]) -> None:
+        if not step.may_send(target.key):
+            self._note(f"already done in this run, not sent again: {target.shown}")
+            return
+        self.state.refuse_held([target.element.name])
+        deadline = self._deadline(request, target)
+        seen = self.commands.send(target, "change", step.slug, deadline=deadline, hold=True, undo=undo)
+        if seen.state in ("timeout", "lost", "unknown"):
+            self.undone += 1
+        if seen.state != "ok":
+            raise self._failed("change", target, seen)
+        step.ended.add(target.key)
+        step.unproven = "" if target.entry.unproven else target.shown
+        self._opened(target, undo)
+
+    def _opened(self, target: Target, undo: str) -> None:
+        taken_back = self.open.pop((target.element.name, target.template), None)
+        if taken_back:
+            self.commands.write("closed", element=target.element.name, undo=target.template)
+        if undo:
+            what = {"element": target.element.name, "words": f"{target.template} is in force", "undo": undo}
+            self.open[target.element.name, undo] = what
+            self.commands.write("open", **what)
+
+    def edit(self, request: dict[str, Any]) -> None:
+        """Show, and in apply make, the change of one file."""
+        step = self._step(request)
+        plan = edits.Edit(self.grounds, self.commands, step.slug, request).prepared()
+        event = self.commands.write("planned", **plan.planned())
+        self.listed.append(event)
+        self.commands.show(event)
+        if self.mode != "apply" or not plan.diff:
+            return
+        self.state.refuse_held([plan.target.element.name])
+        try:
+            undo = plan.apply()
+        except UnknownError:
+            self.undone += 1
+            self.steps.fail("change")
+            raise
+        except FailedError:
+            self.steps.fail("change")
+            raise
+        what = {"element": plan.target.element.name, "words": f"{plan.path} is changed", "undo": undo}
+        self.open[plan.target.element.name, undo] = what
+        self.commands.write("open", **what)
+
+    def prove(self, request: dict[str, Any]) -> None:
+        """Ask until the expectation is met, or see it met all through `hold`."""
+        step = self._step(request)
+        found = targets(self.grounds, "prove", request)
+        expect = expectations.checked(request.get("expect"))
+        within, hold = (duration(str(request[k])) if request.get(k) else 0.0 for k in ("within", "hold"))
+        if self.mode != "apply":
+            when = f" within {request['within']}" if within else f" for {request['hold']}" if hold else ""
+            return self._plan(found, "prove", step, expectations.words(expect) + when, "")
+        for target in found:
+            self._prove_one(step, target, expect, within, hold, request)
+        step.unproven = ""
+        return None
+
+    def _prove_one(
+        self, step: Step, target: Target, expect: dict[str, Any], within: float, hold: float, request: dict[str, Any]
+    ) -> None:
+        start, tries, pause, said = time.monotonic(), 0, FIRST_PAUSE, 0.0
+        while True:
+            tries += 1
+            seen = self.commands.send(
+                target, "prove", step.slug, expect=expect, tries=tries, deadline=self._deadline(request, target)
+            )
+            passed = time.monotonic() - start
+            met = seen.state == "ok"
+            over = passed + pause > (hold if hold else within)
+            if self.commands.cancel.is_set() or (over if met == bool(hold) else True):
+                break
+            if passed - said >= SAY_EVERY:
+                said = passed
+                self.commands.show({"type": "note", "words": f"{passed:.0f} s: {seen.note}"})
+            self.commands.cancel.wait(pause)
+            pause = min(pause * 1.6, LONGEST_PAUSE)
+        self.commands.show_answer(seen)
+        if not met:
+            raise self._failed("prove", target, seen)
+
+    def _step(self, request: dict[str, Any]) -> Step:
+        step = self.steps.current
+        if step is None or step.slug != request.get("step"):
+            raise InputError(
+                f"step {request.get('step')!r} is not the current step", next="run its cell from its first line"
+            )
+        return step
+
+    def _plan(self, found: list[Target], verb: str, step: Step, expect_words: str, words: str) -> None:
+        for target in found:
+            event = self.commands.write(
+                "planned",
+                command=self.commands.number(),
+                step=step.slug,
+                verb=verb,
+                on=target.element.name,
+                line=target.shown,
+                expect_words=expect_words,
+                words=words,
+            )
+            self.listed.append(event)
+            self.commands.show(event)
+
+    def _deadline(self, request: dict[str, Any], target: Target) -> float:
+        asked = duration(str(request["timeout"])) if request.get("timeout") else target.entry.deadline
+        limit = min(asked, target.entry.deadline) if target.entry.verb == "change" else asked
+        return limit + (TIMEOUT_GRACE if target.entry.verb == "change" else 0.0)
+
+    def _note(self, words: str) -> None:
+        self.commands.show(self.commands.write("note", words=words))
+
+    def _failed(self, verb: str, target: Target, seen: Seen) -> FailedError | UnknownError:
+        self.steps.fail(verb)
+        for what in self.open.values():
+            self.commands.show({"type": "open", **what})
+        where, answer = target.element.name, (seen.text.strip().splitlines() or [""])[-1][:200]
+        if verb == "change" and seen.state in ("timeout", "lost", "unknown"):
+            return UnknownError(
+                f"the change ended {seen.state}: nobody knows whether it took effect, and {where} is held",
+                where=where,
+                command=target.shown,
+                next=f'look for yourself, then: opsguide resume {self.commands.run} --found done|not-done --why "…"',
+            )
+        words = {"not-run": "nothing was sent"}.get(
+            seen.state, f"the {verb} {'failed' if seen.state == 'failed' else seen.state}"
+        )
+        then = 'see "If it goes wrong" in the runbook; nothing was repeated'
+        return FailedError(f"{words}: {seen.note}", where=where, command=target.shown, answer=answer, next=then)

@@ -1,0 +1,106 @@
+"""What all sessions of one broker share: the platform, kept connections, secrets, the state folder, who is running."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from opsguide.broker.redaction import Redactor
+from opsguide.broker.state import Hold, State
+from opsguide.errors import LockedError, OpsguideError
+from opsguide.reach import inventory, secrets
+from opsguide.reach.api import PlatformApi
+from opsguide.reach.inventory import Platform
+from opsguide.reach.ssh import Connections
+from opsguide.record import orphans
+from opsguide.record.archive import Archive
+
+if TYPE_CHECKING:
+    from opsguide.broker.session import Session
+
+
+class Outside:
+    """The way to the hosts and the API of one platform file, as it read when this was made."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+        self.connections = Connections(platform.ssh, secrets.resolve)
+        self._token = secrets.resolve(platform.api.token) if platform.api else ""
+        self.redactor = Redactor({"platform API token": self._token} if self._token else {})
+
+    def api(self, timeout: float | None = None) -> PlatformApi:
+        """The platform API's client; `timeout` in seconds."""
+        assert self.platform.api is not None
+        return PlatformApi(self.platform.api.url, self._token, timeout or self.platform.api.timeout)
+
+
+class World:
+    """The shared part; thread safe."""
+
+    def __init__(self, platform_file: Path, idle: float) -> None:
+        self._file, self.idle = platform_file, idle
+        self._lock = threading.RLock()
+        self._outside: dict[str, Outside] = {}
+        self.sessions: list[Session] = []
+
+    def platform(self) -> Platform:
+        """The platform as its file reads now; InputError for a broken one."""
+        return inventory.load(self._file)
+
+    def state(self) -> State:
+        """The platform's state folder."""
+        return State(self.platform().state)
+
+    def reach(self, platform: Platform) -> Outside:
+        """The kept way to a platform; made anew when its file or its token has changed."""
+        with self._lock:
+            token = secrets.resolve(platform.api.token) if platform.api else ""
+            key = f"{platform.digest} {hash(token)}"
+            if key not in self._outside:
+                self._outside[key] = Outside(platform)
+            return self._outside[key]
+
+    def displace(self, session: Session) -> None:
+        """End an earlier session of the same process that has a run: a new `begin` in a kernel is a new run."""
+        with self._lock:
+            older = [s for s in self.sessions if s is not session and s.pid == session.pid and s.run]
+        for other in older:
+            other.displace()
+
+    def close_orphans(self, records: Path) -> None:
+        """Seal what a crash left behind in a records root, and hold what is unknown."""
+        with self._lock:
+            archive = Archive(records)
+            for ref in archive.unfinished():
+                try:
+                    closed = orphans.close_orphan(ref.path, "its broker ended in mid-run")
+                except LockedError:
+                    continue
+                except (OpsguideError, OSError) as error:
+                    print(f"{ref.run}: not closed: {error}", flush=True)
+                    continue
+                self._hold(ref.run, records, closed.unknown)
+
+    def _hold(self, run: str, records: Path, unknown: list[dict[str, Any]]) -> None:
+        state = self.state()
+        for sent in unknown:
+            name = str(sent.get("on"))
+            if state.held([name]) is None:
+                state.hold(
+                    Hold(
+                        name,
+                        run,
+                        str(records),
+                        int(sent.get("command", 0)),
+                        str(sent.get("line", "")),
+                        str(sent.get("at", "")),
+                        "?",
+                    )
+                )
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            for outside in self._outside.values():
+                outside.connections.close()

@@ -1,0 +1,90 @@
+"""The decision of one cell.
+
+- Hosting Provider: the run goes on in the mode that was asked, `plan` or `apply`.
+- Jelastic Operations: the run writes a request, whatever mode was asked (exit 3).
+- N/A: refused (exit 4), naming the activity that does apply if one does.
+- Every refusal says the cell, the edition, who may act and the next step to take.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from opsguide.guide import kinds
+from opsguide.guide.editions import Edition
+
+MODES = ("plan", "apply")
+
+APPLIES_INSTEAD = {
+    ("adding-new-host", "infrastructure-container"): "infra-container-resources",
+    ("user-host-decommission", "infrastructure-host"): "infrastructure-migration-to-a-new-host",
+    ("user-host-decommission", "infrastructure-container"): "infrastructure-migration-to-a-new-host",
+    ("virtuozzo-software-and-kernel-update", "infrastructure-container"): "additional-software",
+    ("virtuozzo-software-and-kernel-update", "end-user-container"): "additional-software",
+    ("windows-host-software-update", "infrastructure-host"): "virtuozzo-software-and-kernel-update",
+    ("windows-host-software-update", "infrastructure-container"): "additional-software",
+    ("rebooting-host-container", "end-user-container"): "restarting-processes",
+    ("host-firewall-configuration", "infrastructure-container"): "container-firewall-configuration",
+    ("host-firewall-configuration", "end-user-container"): "container-firewall-configuration",
+    ("container-firewall-configuration", "user-host"): "host-firewall-configuration",
+    ("container-firewall-configuration", "infrastructure-host"): "host-firewall-configuration",
+    ("infrastructure-migration-to-a-new-host", "user-host"): "user-host-decommission",
+    ("infrastructure-migration-to-a-new-host", "infrastructure-container"): "rebooting-host-container",
+    ("infrastructure-container-limits-configuration", "user-host"): "editing-system-files",
+    ("infrastructure-container-limits-configuration", "infrastructure-host"): "editing-system-files",
+    ("managing-jca-accounts", "user-host"): "managing-os-user-accounts",
+    ("managing-jca-accounts", "infrastructure-container"): "managing-os-user-accounts",
+    ("managing-jca-accounts", "end-user-container"): "managing-os-user-accounts",
+}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`mode` is what the run may do: `plan`, `apply`, `request`, or `refused`; `exit` 0, 3 or 4."""
+
+    slug: str
+    kind: str
+    party: str
+    mode: str
+    exit: int
+    words: str
+    who_may: str
+    next: str
+
+
+def decide(edition: Edition, slug: str, kind: str, mode: str = "plan") -> Decision:
+    """The table's answer for one cell; InputError for a cell that the edition does not have."""
+    title = edition.activity(slug).title
+    party = edition.party(slug, kind)
+    cell = f"{title} on {article(kind)}: {party} (edition {edition.name})"
+    if party == kinds.PROVIDER:
+        return Decision(slug, kind, party, mode, 0, cell, "the hosting provider", "")
+    if party == kinds.OPERATIONS:
+        then = f"the run writes the request; send it to {kinds.SUPPORT} and wait for their answer"
+        return Decision(slug, kind, party, "request", 3, cell, "the Jelastic Operations team", then)
+    return Decision(
+        slug,
+        kind,
+        party,
+        "refused",
+        4,
+        cell,
+        "nobody: the activity is not available here",
+        instead(edition, slug, kind),
+    )
+
+
+def instead(edition: Edition, slug: str, kind: str) -> str:
+    """The next step where a cell is N/A: the activity that applies, or the kinds that this one is for."""
+    other = APPLIES_INSTEAD.get((slug, kind))
+    if other and any(a.slug == other for a in edition.activities):
+        who = edition.party(other, kind)
+        if who != kinds.NOT_APPLICABLE:
+            return f"{edition.activity(other).title} applies to {article(kind)} ({who}): opsguide show {other}"
+    fit = [kinds.words(k) for k in kinds.KINDS if edition.cells.get((slug, k)) not in (None, kinds.NOT_APPLICABLE)]
+    return f"this activity is for: {', '.join(fit)}" if fit else kinds.NOTE_1
+
+
+def article(kind: str) -> str:
+    """`an infrastructure host`, `a user host`."""
+    return ("a " if kind == "user-host" else "an ") + kinds.words(kind)

@@ -1,0 +1,123 @@
+"""Editions of the table: who may do what is data.
+
+- An edition is a CSV file: `activity` and one column for each kind of element.
+- A cell is Hosting Provider, Jelastic Operations or N/A; anything else is refused with its line.
+- The order of the rows is the order of the guide; an activity's number is its row.
+- An edition's digest is the SHA-256 of its bytes and stands in every record.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from opsguide.errors import InputError
+from opsguide.guide.kinds import KINDS, NOTE_1, PARTIES
+
+COLUMNS = ("activity", *KINDS)
+
+
+@dataclass(frozen=True)
+class Activity:
+    """One row: `number` from 1, `slug` as in file names, `title` as in the guide."""
+
+    number: int
+    slug: str
+    title: str
+
+    @property
+    def runbook(self) -> str:
+        """The file name of its notebook."""
+        return f"{self.number:02d}-{self.slug}.ipynb"
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One published version of the table; `cells` maps (slug, kind) to a party."""
+
+    name: str
+    digest: str
+    activities: tuple[Activity, ...]
+    cells: dict[tuple[str, str], str]
+
+    def activity(self, name: str) -> Activity:
+        """The activity called so: slug, title, number or runbook file. InputError when there is none."""
+        wanted = slug_of(re.sub(r"^\d\d-|\.ipynb$", "", Path(name).name if name.endswith(".ipynb") else name))
+        for activity in self.activities:
+            if wanted == activity.slug or name.strip().lstrip("0") == str(activity.number):
+                return activity
+        near = get_close_matches(wanted, [a.slug for a in self.activities], 1)
+        hint = f"did you mean {near[0]}? `opsguide matrix` lists all" if near else NOTE_1
+        raise InputError(f"edition {self.name} has no activity {name!r}", next=hint)
+
+    def party(self, slug: str, kind: str) -> str:
+        """Who may act. InputError with the guide's note 1 for a cell that the edition does not have."""
+        try:
+            return self.cells[slug, kind]
+        except KeyError:
+            raise InputError(f"edition {self.name} has no cell {slug} x {kind}", next=NOTE_1) from None
+
+
+def slug_of(title: str) -> str:
+    """`Rebooting Host/Container` becomes `rebooting-host-container`."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def parse(name: str, content: bytes, where: str) -> Edition:
+    """An edition from the bytes of its CSV file; InputError names line and column."""
+    try:
+        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"not a CSV file: {error}", where=where) from None
+    if not rows or tuple(rows[0]) != COLUMNS:
+        raise InputError(f"the first line must read {','.join(COLUMNS)}", where=f"{where}:1")
+    activities: list[Activity] = []
+    cells: dict[tuple[str, str], str] = {}
+    for line, row in enumerate(rows[1:], start=2):
+        if len(row) != len(COLUMNS) or not row[0].strip():
+            raise InputError(f"{len(row)} columns where {len(COLUMNS)} belong", where=f"{where}:{line}")
+        activity = Activity(len(activities) + 1, slug_of(row[0]), row[0].strip())
+        if any(a.slug == activity.slug for a in activities):
+            raise InputError(f"{activity.title} stands twice", where=f"{where}:{line}")
+        activities.append(activity)
+        for kind, party in zip(KINDS, row[1:], strict=True):
+            if party not in PARTIES:
+                raise InputError(f"{kind}: {party!r} is none of {', '.join(PARTIES)}", where=f"{where}:{line}")
+            cells[activity.slug, kind] = party
+    if not activities:
+        raise InputError("the table has no rows", where=where)
+    return Edition(name, hashlib.sha256(content).hexdigest(), tuple(activities), cells)
+
+
+def shipped() -> list[str]:
+    """The names of the editions that come with opsguide."""
+    folder = files("opsguide.guide") / "editions"
+    return sorted(f.name.removesuffix(".csv") for f in folder.iterdir() if f.name.endswith(".csv"))
+
+
+@cache
+def load(name: str, base: Path | None = None) -> Edition:
+    """A shipped edition by name, or a CSV file by path (relative to `base`)."""
+    if name in shipped():
+        return parse(name, (files("opsguide.guide") / "editions" / f"{name}.csv").read_bytes(), f"{name}.csv")
+    path = (base or Path()) / name
+    try:
+        return parse(path.stem, path.read_bytes(), str(path))
+    except OSError as error:
+        raise InputError(
+            f"no edition {name!r}: {error.strerror}", next=f"shipped editions: {', '.join(shipped())}"
+        ) from None
+
+
+def moved(old: Edition, new: Edition) -> list[tuple[str, str, str, str]]:
+    """(slug, kind, party in old, party in new) for every cell that differs; `-` where there is none."""
+    keys = list(old.cells) + [k for k in new.cells if k not in old.cells]
+    pairs = ((k, old.cells.get(k, "-"), new.cells.get(k, "-")) for k in keys)
+    return [(slug, kind, a, b) for (slug, kind), a, b in pairs if a != b]

@@ -1,0 +1,130 @@
+"""Expectations: a closed set, sent as data, judged away from the notebook.
+
+- An answer must exit 0 unless the expectation names another status.
+- `says` is met when any alternative stands in the answer as whole words; `lacks` when none does.
+- JSON is also read without regard to its white space.
+- `matches` is a regular expression found in some line; `nothing` is an empty answer.
+- `equals` and `differs_from` compare the whole answer without outer white space.
+- `at_least` and `at_most` hold for every number in the answer; an answer without a number fails.
+- Headers, percent signs and units are not part of a number.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from opsguide.errors import InputError
+
+NAMES = ("exits", "says", "lacks", "matches", "nothing", "equals", "differs_from", "at_least", "at_most")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Whether it was met, and one line of what was seen."""
+
+    met: bool
+    words: str
+
+
+def checked(expect: Any) -> dict[str, Any]:
+    """The expectation if it is of the closed set: {name, args, exit}; InputError otherwise."""
+    if expect is None:
+        return {"name": "exits", "args": [0], "exit": 0}
+    if not isinstance(expect, dict) or expect.get("name") not in NAMES or not isinstance(expect.get("args"), list):
+        raise InputError(f"not an expectation: {str(expect)[:80]}", next=f"one of {', '.join(NAMES)}")
+    name, args, status = expect["name"], expect["args"], expect.get("exit", 0)
+    if type(status) is not int or not 0 <= status <= 255:
+        raise InputError(f"{name}: exit must be a status from 0 to 255, not {status!r}")
+    if any(not isinstance(a, str | int | float) for a in args) or (not args) != (name == "nothing"):
+        raise InputError(f"{name}: takes {'no' if name == 'nothing' else 'text or number'} arguments")
+    if name == "matches":
+        _compiled(args[0])
+    if name in ("at_least", "at_most"):
+        number(args[0])
+    if name == "exits":
+        status = int(args[0])
+    return {"name": name, "args": args, "exit": status}
+
+
+def _compiled(pattern: Any) -> re.Pattern[str]:
+    try:
+        return re.compile(str(pattern), re.MULTILINE)
+    except re.error as error:
+        raise InputError(f"matches: {pattern!r} is not a regular expression: {error}") from None
+
+
+def words(expect: dict[str, Any]) -> str:
+    """The expectation as an operator reads it: `says "active"`."""
+    name, args, status = str(expect["name"]), expect["args"], expect["exit"]
+    if name == "exits":
+        return f"exit {status}"
+    texts = " or ".join(json.dumps(a, ensure_ascii=False) if isinstance(a, str) else f"{a:g}" for a in args)
+    said = name.replace("_", " ") + (f" {texts}" if texts else "")
+    return said + (f", exit {status}" if status else "")
+
+
+def judge(expect: dict[str, Any], status: int | None, text: str) -> Judgement:
+    """Judge an answer: its exit status (None: it never ended) and its standard output."""
+    if status != expect["exit"]:
+        return Judgement(False, f"expected {words(expect)}, got exit {status}")
+    met = _met(expect["name"], expect["args"], text)
+    if met:
+        return Judgement(True, _first(text) or "nothing was said" if expect["name"] != "exits" else "exit as expected")
+    return Judgement(False, f"expected {words(expect)}, got {_first(text) or 'nothing'}")
+
+
+def _met(name: str, args: list[Any], text: str) -> bool:
+    stripped = text.strip()
+    if name == "exits":
+        return True
+    if name == "nothing":
+        return not stripped
+    if name in ("says", "lacks"):
+        said = any(_has(text, str(a)) for a in args)
+        return said == (name == "says")
+    if name == "matches":
+        return any(_compiled(a).search(text) for a in args)
+    if name == "equals":
+        return any(stripped == str(a).strip() for a in args)
+    if name == "differs_from":
+        return all(stripped != str(a).strip() for a in args)
+    found, limit = numbers(text), number(args[0])
+    return bool(found) and all(n >= limit if name == "at_least" else n <= limit for n in found)
+
+
+def _has(text: str, wanted: str) -> bool:
+    edge = r"(?<![\w-])" if re.match(r"\w", wanted) else ""
+    end = r"(?![\w-])" if re.search(r"\w$", wanted) else ""
+    pattern = edge + re.escape(wanted) + end
+    return any(re.search(pattern, t) for t in (text, _dumped(text)))
+
+
+def _dumped(text: str) -> str:
+    """JSON with one space after each colon and comma, anything else as nothing."""
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False)
+    except ValueError:
+        return ""
+
+
+def number(value: Any) -> float:
+    """The one number of a text; InputError when there is none or more."""
+    found = numbers(str(value))
+    if len(found) != 1:
+        raise InputError(f"{str(value)[:60]!r} is not one number")
+    return found[0]
+
+
+def numbers(text: str) -> list[float]:
+    """The first number of each line that has one: `Use%` gives none, `  42%` gives 42."""
+    lines = (re.search(r"(?<![\w.])-?\d+(\.\d+)?(?=$|[\s%,;]|[KMGTkmgt]?i?B?\b)", line) for line in text.splitlines())
+    return [float(m.group()) for m in lines if m]
+
+
+def _first(text: str) -> str:
+    lines = [line.strip() for line in text.strip().splitlines()]
+    rest = f" (and {len(lines) - 1} more lines)" if len(lines) > 1 else ""
+    return (lines[0][:120] + rest) if lines else ""

@@ -1,0 +1,119 @@
+"""Typed parameters of a runbook, as its scope file describes them.
+
+- A parameter's value has exactly the declared type; nothing is converted in silence.
+- Text is one line unless the parameter says otherwise, and holds no control characters.
+- A value with choices is one of them; with `slot` it fits that slot type.
+- A required parameter is not empty. An unknown name is refused with the nearest known one.
+- Text from a command line is read by the declared type: `010` stays text for str and is refused for int.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from opsguide.errors import InputError
+from opsguide.guide import slots
+
+TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "list[str]": list}
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter; `default` is empty or harmless, `minimum`/`maximum` bound numbers."""
+
+    name: str
+    type: str
+    default: Any
+    help: str
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    slot: str = ""
+    lines: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+
+    def check(self, value: Any) -> Any:
+        """The value itself; InputError that names parameter and mend."""
+        if isinstance(value, tuple) and self.type == "list[str]":
+            value = list(value)
+        wanted = TYPES[self.type]
+        exact = type(value) is wanted or (self.type == "float" and type(value) is int)
+        if not exact or (wanted is list and any(type(v) is not str for v in value)):
+            raise self._bad(f"must be {self.type}, not {type(value).__name__}: {str(value)[:60]!r}")
+        for text in value if isinstance(value, list) else [value] if isinstance(value, str) else []:
+            self._check_text(text)
+        if self.required and value in ("", []):
+            raise self._bad("must not be empty")
+        if self.choices and value != "" and value not in self.choices:
+            near = get_close_matches(str(value), self.choices, 1)
+            raise self._bad(f"{str(value)[:60]!r} is none of {', '.join(self.choices)}", near)
+        if type(value) in (int, float) and not self._in_range(value):
+            raise self._bad(f"{value} is outside {self.minimum:g} to {self.maximum:g}")
+        return value
+
+    def _check_text(self, text: str) -> None:
+        if CONTROL.search(text) or (not self.lines and ("\n" in text or len(text) > 4096)):
+            raise self._bad(f"{text[:40]!r} holds a line break or control character, or is too long")
+        if self.slot and text:
+            try:
+                slots.check(self.slot, text)
+            except ValueError as error:
+                raise self._bad(str(error)) from None
+
+    def _in_range(self, value: float) -> bool:
+        low = self.minimum if self.minimum is not None else value
+        high = self.maximum if self.maximum is not None else value
+        return low <= value <= high
+
+    def read(self, text: str) -> Any:
+        """The value that a command line's text stands for."""
+        if self.type == "str":
+            return text
+        if self.type == "bool" and text.lower() in ("true", "false", "yes", "no"):
+            return text.lower() in ("true", "yes")
+        if self.type == "int" and re.fullmatch(r"-?(0|[1-9]\d{0,17})", text):
+            return int(text)
+        if self.type == "float" and re.fullmatch(r"-?\d{1,15}(\.\d{1,15})?", text):
+            return float(text)
+        if self.type == "list[str]":
+            return [part.strip() for part in text.split(",")] if text else []
+        raise self._bad(f"{text[:60]!r} is not {self.type}")
+
+    def _bad(self, words: str, near: list[str] | None = None) -> InputError:
+        hint = f"did you mean {near[0]}?" if near else self.help
+        return InputError(f"parameter {self.name} {words}", next=hint)
+
+
+COMMON = (
+    Parameter("element", "str", "", "host or container, as `opsguide elements` lists it", True, slot="name"),
+    Parameter("mode", "str", "plan", "plan or apply", choices=("plan", "apply")),
+    Parameter("reason", "str", "", "why, for the record", lines=True),
+)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """All parameters of one runbook, the common ones among them."""
+
+    known: dict[str, Parameter] = field(default_factory=dict)
+
+    def named(self, name: str) -> Parameter:
+        """The parameter called so; InputError with the nearest name."""
+        if name in self.known:
+            return self.known[name]
+        near = get_close_matches(name, self.known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(self.known)}"
+        raise InputError(f"unknown parameter {name[:60]!r}", next=hint)
+
+    def check(self, values: dict[str, Any]) -> dict[str, Any]:
+        """All values checked, defaults filled in; InputError for the first that does not fit."""
+        for name in values:
+            self.named(name)
+        checked = {n: p.check(values.get(n, p.default)) for n, p in self.known.items()}
+        if checked.get("mode") == "apply" and not str(checked.get("reason", "")).strip():
+            raise InputError("an empty reason", next="say why in reason: it stands in the record (mode apply)")
+        return checked

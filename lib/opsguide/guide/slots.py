@@ -1,0 +1,47 @@
+"""Typed slots: what may stand where a template says {name}.
+
+- A value never starts with a dash: it cannot be read as an option.
+- A value holds no newline, no NUL, no other control character.
+- A type is a full match; nothing is trimmed, expanded or corrected.
+- A path is absolute, without `..`, `.` or empty parts, and without glob characters.
+- A log is a path below /var/log.
+"""
+
+from __future__ import annotations
+
+import re
+from string import Formatter
+
+TYPES: dict[str, tuple[str, str]] = {
+    "unit": (r"[A-Za-z0-9][A-Za-z0-9@._:\\-]{0,127}", "the name of a unit, like nginx or zabbix-agent"),
+    "word": (r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,255}", "one word of letters, digits and . _ : @ + -"),
+    "name": (r"[a-z0-9][a-z0-9-]{0,62}", "the name of an element"),
+    "count": (r"[0-9]{1,6}", "a whole number"),
+    "flag": (r"true|false", "true or false"),
+    "path": (r"/[^\x00-\x1f\x7f*?\[\]{}]{1,1023}", "an absolute path"),
+    "log": (r"/var/log/[A-Za-z0-9._/@+-]{1,255}", "a file below /var/log"),
+    "text": (r"[^-\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,1023}", "one line of text that does not start with a dash"),
+    "duration": (r"[0-9]+(\.[0-9]+)? ?(s|min|h|d)", "a duration, like 60 s or 2 h"),
+}
+
+
+def check(kind: str, value: object) -> str:
+    """The value as text if it fits the slot type; ValueError with what fits otherwise."""
+    pattern, fits = TYPES[kind]
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if not re.fullmatch(pattern, text):
+        raise ValueError(f"{text[:80]!r} is not {fits}")
+    if kind in ("path", "log") and any(part in ("", ".", "..") for part in text.split("/")[1:]):
+        raise ValueError(f"{text[:80]!r} has an empty, . or .. part")
+    return text
+
+
+def names(template: str) -> list[str]:
+    """The slots of a template in order; ValueError where its braces do not pair."""
+    return [field for _, field, _, _ in Formatter().parse(template) if field]
+
+
+def fill(token: str, values: dict[str, str]) -> str:
+    """One token of a template with its slots filled in; doubled braces become single ones."""
+    parts = Formatter().parse(token)
+    return "".join(text + (values[field] if field else "") for text, field, _, _ in parts)

@@ -1,0 +1,109 @@
+"""Every executed cell goes into the record: its source when it starts, what it printed and showed, how it ended.
+
+The hooks are IPython's own, so the same happens by hand, under papermill and under our engine. Lines that the broker
+said are not captured again: they are in the record already.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+LIMIT = 1 << 20
+Tell = Callable[[dict[str, Any]], None]
+
+
+class Tee:
+    """A stream that also keeps what cells write, up to 1 MiB a cell."""
+
+    def __init__(self, real: TextIO) -> None:
+        self.real = real
+        self.kept: list[str] = []
+        self.size = 0
+
+    def write(self, text: str) -> int:
+        """Write through and keep."""
+        self.size += len(text)
+        if self.size <= LIMIT:
+            self.kept.append(text)
+        return self.real.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+class Cells:
+    """The hooks of one run in this kernel; `close` takes them out again."""
+
+    def __init__(self, tell: Tell, shell: Any) -> None:
+        self._tell, self._shell, self._number, self._started = tell, shell, 0, time.monotonic()
+        self._tees: dict[str, Tee] = {}
+        shell.events.register("pre_run_cell", self._before)
+        shell.events.register("post_run_cell", self._after)
+
+    def catch_up(self, sources: list[str]) -> None:
+        """Tell the cells that ran before `begin`, and start with the one that runs now."""
+        for source in sources[:-1]:
+            self._start(source, "")
+            self._end("ok")
+        self._start(sources[-1] if sources else "", "")
+        self._capture()
+
+    def close(self) -> None:
+        """Take the hooks out; what ran before stays in the record."""
+        self._release()
+        for event, hook in (("pre_run_cell", self._before), ("post_run_cell", self._after)):
+            with contextlib.suppress(ValueError):
+                self._shell.events.unregister(event, hook)
+
+    def _before(self, info: Any) -> None:
+        if not getattr(info, "silent", False):
+            self._start(info.raw_cell, getattr(info, "cell_id", None) or "")
+            self._capture()
+
+    def _after(self, result: Any) -> None:
+        outputs = [("stream", name, "".join(tee.kept)) for name, tee in self._tees.items() if tee.kept]
+        self._release()
+        for kind, name, text in outputs:
+            self._output(kind, name, {"text": text})
+        error = result.error_before_exec or result.error_in_exec
+        if result.result is not None and not error:
+            self._output("display", "", self._shown(result.result))
+        if error is not None:
+            self._output("error", type(error).__name__, {"text": str(error)})
+        stopped = isinstance(error, KeyboardInterrupt)
+        self._end("interrupted" if stopped else "error" if error is not None else "ok")
+
+    def _shown(self, value: Any) -> dict[str, str]:
+        formats, _ = self._shell.display_formatter.format(value, include={"text/plain", "text/html", "image/png"})
+        shown = {"text": str(formats.get("text/plain", "")), "html": str(formats.get("text/html", ""))}
+        png = formats.get("image/png")
+        shown["png"] = base64.b64encode(png).decode() if isinstance(png, bytes) else png or ""
+        return {k: v[:LIMIT] for k, v in shown.items() if v}
+
+    def _start(self, source: str, name: str) -> None:
+        self._number += 1
+        self._started = time.monotonic()
+        self._tell({"do": "cell", "cell": self._number, "id": name, "source": source})
+
+    def _output(self, kind: str, name: str, shown: dict[str, str]) -> None:
+        self._tell({"do": "output", "cell": self._number, "kind": kind, "name": name, **shown})
+
+    def _end(self, state: str) -> None:
+        seconds = round(time.monotonic() - self._started, 3)
+        self._tell({"do": "cell-end", "cell": self._number, "state": state, "seconds": seconds})
+
+    def _capture(self) -> None:
+        if not self._tees:
+            self._tees = {"stdout": Tee(sys.stdout), "stderr": Tee(sys.stderr)}
+            sys.stdout, sys.stderr = self._tees["stdout"], self._tees["stderr"]
+
+    def _release(self) -> None:
+        for name, tee in self._tees.items():
+            if getattr(sys, name) is tee:
+                setattr(sys, name, tee.real)
+        self._tees = {}

@@ -1,0 +1,70 @@
+"""The words for expectations: each makes data that the broker judges; elements and readings stand for their text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _expectation(name: str, args: tuple[Any, ...], exit: int = 0) -> dict[str, Any]:
+    return {"name": name, "args": [plain(a) for a in args], "exit": exit}
+
+
+def plain(value: Any) -> Any:
+    """Numbers and text as they are; an element as its name, a reading as its text."""
+    if isinstance(value, str | int | float):
+        return value
+    return getattr(value, "name", None) or value.text
+
+
+def exits(status: int) -> dict[str, Any]:
+    """The command ends with this status."""
+    return _expectation("exits", (status,), status)
+
+
+def says(*alternatives: Any, exit: int = 0) -> dict[str, Any]:
+    """One of the texts stands in the answer, as whole words."""
+    return _expectation("says", alternatives, exit)
+
+
+def lacks(*texts: Any, exit: int = 0) -> dict[str, Any]:
+    """None of the texts stands in the answer."""
+    return _expectation("lacks", texts, exit)
+
+
+def matches(pattern: str, exit: int = 0) -> dict[str, Any]:
+    """Some line of the answer matches the regular expression."""
+    return _expectation("matches", (pattern,), exit)
+
+
+def equals(text: Any, exit: int = 0) -> dict[str, Any]:
+    """The answer is this text, apart from outer white space."""
+    return _expectation("equals", (text,), exit)
+
+
+def differs_from(text: Any, exit: int = 0) -> dict[str, Any]:
+    """The answer is not this text."""
+    return _expectation("differs_from", (text,), exit)
+
+
+def at_least(number: Any) -> dict[str, Any]:
+    """Every number in the answer is this or more."""
+    return _expectation("at_least", (number,))
+
+
+def at_most(number: Any) -> dict[str, Any]:
+    """Every number in the answer is this or less."""
+    return _expectation("at_most", (number,))
+
+
+nothing: dict[str, Any] = _expectation("nothing", ())
+"""The answer is empty."""
+
+
+def api(method: str, /, **args: Any) -> dict[str, Any]:
+    """A call of the platform API; arguments that name an element are bound in the broker: `@element`, `@env`."""
+    return {"api": method, "args": args}
+
+
+def amend(*, settings: list[str] | None = None, patch: str = "", content: str | None = None) -> dict[str, Any]:
+    """A change of a file: lines to set, or a unified diff, or the whole text. The old text never comes here."""
+    return {"settings": settings or [], "patch": patch, "content": content}

@@ -1,0 +1,146 @@
+"""`begin` and the run: what a notebook holds of an execution. It carries no credentials and decides nothing."""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from opsguide import places
+from opsguide.errors import InputError
+from opsguide.notebook import screen
+from opsguide.notebook.cells import Cells
+from opsguide.notebook.step import Step
+from opsguide.wire import Client
+
+
+@dataclass(frozen=True)
+class Element:
+    """The element of the run, or a related one: its name, kind, host and environment."""
+
+    name: str
+    kind: str
+    host: str
+    env: str = ""
+
+    is_user_host = property(lambda self: self.kind == "user-host")
+    is_infrastructure_host = property(lambda self: self.kind == "infrastructure-host")
+    is_infrastructure_container = property(lambda self: self.kind == "infrastructure-container")
+    is_end_user_container = property(lambda self: self.kind == "end-user-container")
+    is_host = property(lambda self: self.kind.endswith("-host"))
+    is_container = property(lambda self: self.kind.endswith("-container"))
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Service:
+    """A row of the service map for the run's element; empty commands are None, so that verbs pass over them."""
+
+    name: str
+    config_test: str | None
+    probe: str | None
+    healthy: dict[str, Any] | None
+    peer: Element | None
+
+    has_peer = property(lambda self: self.peer is not None)
+    has_probe = property(lambda self: self.probe is not None)
+
+
+class Run:
+    """One execution of one runbook on one element."""
+
+    def __init__(self, client: Client, facts: dict[str, Any], cells: Cells | None) -> None:
+        self._client, self._facts, self._cells = client, facts, cells
+        self.id: str = facts["run"]
+        self.mode: str = facts["mode"]
+        self.element = Element(**facts["element"])
+
+    def related(self, kind: str, named: list[str] | None = None) -> list[Element]:
+        """The elements of a kind that this run may look at or change: the named ones, or all."""
+        found = self._ask({"do": "related", "kind": kind, "named": named or []})
+        return [Element(**fields) for fields in found]
+
+    def service(self, name: str) -> Service:
+        """The service map's row of a service on this element."""
+        fields = self._ask({"do": "service", "name": name})
+        return Service(**{**fields, "peer": Element(**fields["peer"]) if fields["peer"] else None})
+
+    def step(self, slug: str, applies: bool = True) -> Step:
+        """Start a step; refused until the earlier ones are complete."""
+        self._ask({"do": "step", "step": slug, "applies": bool(applies)})
+        return Step(slug, bool(applies), self._ask)
+
+    def finish(self) -> None:
+        """End the run; returns when the record is sealed."""
+        self._ask({"do": "finish"})
+        if self._cells:
+            self._cells.close()
+        self._client.close()
+
+    def _ask(self, request: dict[str, Any]) -> Any:
+        return self._client.ask(request, screen.say)
+
+    def __repr__(self) -> str:
+        return f"<run {self.id} {self.mode} on {self.element}>"
+
+
+def begin(activity: str, variables: dict[str, Any]) -> Run:
+    """Register the parameters that stand in `variables`, prove the element, read the table's cell.
+
+    InputError for parameters that are unknown, mistyped or missing; RefusedError where the table says no.
+    """
+    sources = [str(source) for source in variables.get("In", [])][1:]
+    client = Client(places.platform_file(), places.records_root(), _frontend(sources))
+    shell = _shell()
+    cells = Cells(client.tell, shell) if shell else None
+    request = {"do": "begin", "activity": activity, "parameters": _parameters(activity, variables, sources, client)}
+    try:
+        facts = client.ask({**request, "launch": os.environ.get("OPSGUIDE_LAUNCH", "")}, screen.say)
+        if cells:
+            cells.catch_up(sources)
+    except BaseException:
+        if cells:
+            cells.close()
+        client.close()
+        raise
+    return Run(client, facts, cells)
+
+
+def _parameters(activity: str, variables: dict[str, Any], sources: list[str], client: Client) -> dict[str, Any]:
+    known = client.ask({"do": "parameters", "activity": activity})
+    given = [name for source in sources for name in assigned(source)]
+    unknown = [name for name in given if name not in known]
+    values = {name: variables[name] for name in [*known, *unknown] if name in variables}
+    for name, value in values.items():
+        if not isinstance(value, str | int | float | bool | list | tuple):
+            raise InputError(f"parameter {name} must be text, number, true or false, or a list of text")
+    return values
+
+
+def assigned(source: str) -> list[str]:
+    """The names that a parameters cell sets: annotated ones, and all of papermill's injected cell."""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return []
+    named = [node.target.id for node in body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
+    if source.lstrip().startswith("# Parameters"):
+        targets = [t for node in body if isinstance(node, ast.Assign) for t in node.targets]
+        named += [t.id for t in targets if isinstance(t, ast.Name)]
+    return named
+
+
+def _frontend(sources: list[str]) -> str:
+    if os.environ.get("OPSGUIDE_FRONTEND"):
+        return os.environ["OPSGUIDE_FRONTEND"]
+    if any(source.lstrip().startswith("# Parameters") for source in sources):
+        return "papermill"
+    return "jupyter" if os.environ.get("JPY_SESSION_NAME") else "kernel" if _shell() else "python"
+
+
+def _shell() -> Any:
+    return sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None

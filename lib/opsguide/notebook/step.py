@@ -1,0 +1,121 @@
+"""One step and its five verbs: each makes data, asks the broker and prints what it says. Nothing is decided here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from opsguide.notebook.expect import plain
+from opsguide.notebook.readings import Later, Reading
+
+What = str | dict[str, Any] | None
+Ask = Callable[[dict[str, Any]], Any]
+
+
+class Step:
+    """A step of the run; where it does not apply its verbs do nothing and its readings are empty."""
+
+    def __init__(self, slug: str, applies: bool, ask: Ask) -> None:
+        self.slug, self.applies, self._ask = slug, applies, ask
+
+    def look(
+        self,
+        what: What,
+        *,
+        on: Any = None,
+        expect: Any = None,
+        when: str = "now",
+        among: Any = None,
+        pin: bool = False,
+        within: str = "",
+        timeout: str = "",
+        **slots: Any,
+    ) -> Any:
+        """Ask without changing anything; a Reading, or a Later one with when="apply" outside apply."""
+        if not self.applies or what is None:
+            return Reading([])
+        done = self._verb(
+            "look",
+            what,
+            on,
+            expect,
+            slots,
+            when=when,
+            pin=pin,
+            within=within,
+            timeout=timeout,
+            among=None if among is None else _rows(among),
+        )
+        return Later(done["later"]) if "later" in done else Reading(done["answers"])
+
+    def require(self, condition: bool, words: str, **inputs: Any) -> None:
+        """Stop unless the condition holds; recorded as judged in the notebook, with its inputs."""
+        if self.applies:
+            shown = {k: str(v)[:400] for k, v in inputs.items()}
+            self._ask({"do": "require", "met": bool(condition), "words": words, "inputs": shown})
+
+    def change(
+        self, what: What, *, on: Any = None, each: Any = None, undo: str = "", timeout: str = "", **slots: Any
+    ) -> None:
+        """Change something, once for each row of `each`; stops at the first failure. `undo` never runs by itself."""
+        if self.applies and what is not None:
+            self._verb(
+                "change", what, on, None, slots, each=None if each is None else _rows(each), undo=undo, timeout=timeout
+            )
+
+    def edit(self, path: str, content: Any, *, validate: str = "", on: Any = None, timeout: str = "") -> None:
+        """Change one file: shown as a difference, staged, checked, backed up, swapped in, compared."""
+        if self.applies:
+            amended = {"content": content} if isinstance(content, str) else content
+            self._verb("edit", path, on, None, {}, amend=amended, validate=validate, timeout=timeout)
+
+    def prove(
+        self,
+        what: What,
+        *,
+        on: Any = None,
+        expect: Any = None,
+        within: str = "",
+        hold: str = "",
+        progress: What = None,
+        timeout: str = "",
+        **slots: Any,
+    ) -> None:
+        """See the effect: asked until the expectation is met, `within` a time, or met all through `hold`."""
+        if self.applies and what is not None:
+            self._verb(
+                "prove",
+                what,
+                on,
+                expect,
+                slots,
+                within=within,
+                hold=hold,
+                timeout=timeout,
+                progress=None if progress is None else _what(progress),
+            )
+
+    def _verb(self, verb: str, what: What, on: Any, expect: Any, slots: dict[str, Any], **more: Any) -> Any:
+        request = {"do": verb, "step": self.slug, "what": _what(what), "on": _names(on), "expect": expect}
+        filled = {name: plain(value) for name, value in slots.items()}
+        return self._ask({**request, "slots": filled, **{k: v for k, v in more.items() if v not in ("", None, False)}})
+
+
+def _what(what: What) -> dict[str, Any]:
+    return {"command": what} if isinstance(what, str) else dict(what or {})
+
+
+def _names(on: Any) -> list[str]:
+    if on is None:
+        return []
+    many = on if isinstance(on, Sequence) and not isinstance(on, str) else [on]
+    return [str(plain(one)) for one in many]
+
+
+def _rows(rows: Any) -> Any:
+    if isinstance(rows, Later):
+        return {"later": rows.later}
+    shaped = [row._asdict() if hasattr(row, "_asdict") else dict(row) for row in rows]
+    json.dumps(shaped)
+    return shaped

@@ -1,0 +1,179 @@
+"""The wire between notebook or command line and the broker: JSON lines over a Unix socket.
+
+- One broker per user and platform; it is started when first needed, in a session of its own.
+- The socket lives in a folder that only its user may enter.
+- A client names its version, platform file and records root; another version is refused in one sentence.
+- A request is one object with `do`; the answers are any number of {"say": [lines]} and one {"done": …} or {"error": …}.
+- When the broker ends in mid-run the run is over: the client never connects again in the same run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from opsguide import __version__
+from opsguide.errors import InputError, OpsguideError, UnknownError
+
+START_SECONDS = 20.0
+Say = Callable[[list[str]], None]
+
+
+def folder() -> Path:
+    """The folder of this user's sockets: mode 0700, owned by the user; InputError otherwise."""
+    base = os.environ.get("XDG_RUNTIME_DIR") or f"/tmp/opsguide-{os.getuid()}"
+    path = Path(base) / "opsguide" if os.environ.get("XDG_RUNTIME_DIR") else Path(base)
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=0o700, parents=True)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise InputError(f"{path} must be a folder that only you may enter", next=f"remove {path}, then try again")
+    return path
+
+
+def socket_path(platform: Path) -> Path:
+    """Where the broker of this user and platform file listens."""
+    name = hashlib.sha256(str(platform.resolve()).encode()).hexdigest()[:16]
+    return folder() / f"{platform.stem}-{name}.sock"
+
+
+class Lines:
+    """JSON objects over a stream socket, one a line; reading ends at EOF."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._file = connection.makefile("rb")
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Write one object whole."""
+        self._socket.sendall(json.dumps(message, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n")
+
+    def receive(self) -> dict[str, Any] | None:
+        """The next object, or None at the end of the stream."""
+        line = self._file.readline()
+        if not line.endswith(b"\n"):
+            return None
+        message = json.loads(line)
+        if not isinstance(message, dict):
+            raise InputError("not an object on the wire")
+        return message
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.receive, None)
+
+    def close(self) -> None:
+        """End the stream for both sides."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._file.close()
+        self._socket.close()
+
+
+class Client:
+    """One session with the broker."""
+
+    def __init__(self, platform: Path, records: Path, frontend: str) -> None:
+        self._lines = Lines(_connected(platform.resolve()))
+        hello = {"version": __version__, "platform": str(platform.resolve()), "records": str(records.resolve())}
+        self.facts: dict[str, Any] = self.ask({"do": "hello", "frontend": frontend, **hello})
+
+    def ask(self, request: dict[str, Any], say: Say | None = None) -> Any:
+        """Send one request and give `say` the lines that come; the result, or the broker's error raised here.
+
+        KeyboardInterrupt is passed on to the broker, which ends a look at once and lets a change come to its end.
+        """
+        self._send(request)
+        while True:
+            try:
+                message = self._lines.receive()
+            except KeyboardInterrupt:
+                self._send({"do": "interrupt"})
+                continue
+            except OSError:
+                message = None
+            if message is None:
+                raise self._gone()
+            if "say" in message and say:
+                say(message["say"])
+            if "error" in message:
+                raise OpsguideError.from_dict(message["error"])
+            if message.get("interrupted"):
+                raise KeyboardInterrupt
+            if "done" in message:
+                return message["done"]
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Send something that has no answer; silence when the broker is gone."""
+        with contextlib.suppress(OSError, OpsguideError):
+            self._send(message)
+
+    def close(self) -> None:
+        """End the session; the broker seals what was not finished."""
+        self._lines.close()
+
+    def _send(self, message: dict[str, Any]) -> None:
+        try:
+            self._lines.send(message)
+        except OSError:
+            raise self._gone() from None
+
+    @staticmethod
+    def _gone() -> UnknownError:
+        return UnknownError(
+            "the broker ended in mid-run: what it had sent may have happened, and the run is not continued",
+            next="`opsguide verify last` closes the record with the truth and tells what is unknown",
+        )
+
+
+def _connected(platform: Path) -> socket.socket:
+    path = socket_path(platform)
+    found = _try(path)
+    if found:
+        return found
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _try(path) or _started(platform, path)
+
+
+def _started(platform: Path, path: Path) -> socket.socket:
+    log = path.with_suffix(".log")
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "opsguide.broker", "--platform", str(platform), "--socket", str(path)],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+            cwd="/",
+        )
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        found = _try(path)
+        if found:
+            return found
+        if process.poll() is not None:
+            break
+        time.sleep(0.01)
+    said = log.read_text("utf-8", "replace").strip().splitlines()
+    raise InputError(said[-1] if said else "the broker did not start", where=str(log), next="opsguide doctor")
+
+
+def _try(path: Path) -> socket.socket | None:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(str(path))
+    except OSError:
+        connection.close()
+        return None
+    return connection
