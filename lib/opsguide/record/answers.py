@@ -51,8 +51,8 @@ def came_back(event: Event, send: Event) -> list[str]:
         return [f"LOST  the connection ended after {took}, before the command did{doubt}"]
     if state == "unknown":
         return [f"UNKNOWN  nobody saw how this command ended{doubt}"]
-    if state == "refused":
-        return ["REFUSED  not sent"]
+    if state in ("refused", "not-run"):
+        return ["NOT SENT  nothing ran on the element"]
     word = "result" if send.get("kind_of") == "api" else "exit"
     code = event.get("exit")
     return [f"{word} {one_line(code)} in {took}{times}" if code is not None else f"no exit status in {took}{times}"]

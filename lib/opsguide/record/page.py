@@ -24,7 +24,7 @@ Event = Mapping[str, Any]
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 FIRST_WORDS = {
     "ok": "OK PROVEN SUCCEEDED SETTLED CLOSED",
-    "bad": "FAILED REFUSED CONTRADICTED UNPROVEN TIMEOUT LOST UNKNOWN NO HELD OPEN INTERRUPTED",
+    "bad": "FAILED REFUSED CONTRADICTED UNPROVEN TIMEOUT LOST UNKNOWN NO NOT HELD OPEN INTERRUPTED",
     "loud": "CHANGE EDIT",
     "head": "==",
     "sent": "$",
@@ -76,6 +76,7 @@ def row(command: story.Command) -> dict[str, Any]:
         "met": "" if answer.get("met") is None else "OK" if answer.get("met") is True else "FAILED",
         "exit": "" if answer.get("exit") is None else visible.one_line(answer.get("exit")),
         "took": answers.seconds(answer.get("seconds")) if answer else "",
+        "tries": len(command.tried) + 1,
     }
 
 

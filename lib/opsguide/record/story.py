@@ -1,6 +1,7 @@
 """The events of a run put in the order in which they are told: what a notebook, a page and a terminal share.
 
 - A command's answer stands right below its command, also when other events came between.
+- A check that was tried several times (`try` 1, 2, 3 …) is told once, with its last answer and the count.
 - What happened between `cell` and `cell-end` belongs to that cell; the rest stands outside of cells.
 - A cell without its `cell-end` was interrupted.
 - What the kernel printed is left out where it only repeats the words of the same cell's commands.
@@ -19,15 +20,17 @@ from opsguide.record import answers, facts, visible, words
 
 Event = Mapping[str, Any]
 NOTHING: Event = MappingProxyType({})
-KNOWN = frozenset({"ok", "failed", "refused"})
+KNOWN = frozenset({"ok", "failed", "refused", "not-run"})
+SAME = ("step", "verb", "on", "line")
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command with its answer, which is empty when none was written down."""
+    """A command with its answer, which is empty when none was written down; `tried` are its later tries."""
 
     send: Event
     answer: Event
+    tried: Sequence[Any] = ()
 
     @property
     def state(self) -> str:
@@ -75,9 +78,7 @@ class Story:
 
 def tell(intent: Event, events: Sequence[Event]) -> Story:
     """The story of a run from its intent and its events."""
-    answered = {event.get("command"): event for event in events if event.get("type") == "answer"}
-    sends = [event for event in events if event.get("type") == "send"]
-    commands = {event.get("command"): Command(event, answered.get(event.get("command"), NOTHING)) for event in sends}
+    commands = _commands(events)
     end = next((event for event in reversed(events) if event.get("type") == "end"), NOTHING)
     return Story(intent, _parts(events, commands), commands, end, still_open(events))
 
@@ -88,7 +89,7 @@ def still_open(events: Iterable[Event]) -> list[Event]:
     left: dict[str, Event] = {}
     for event in events:
         kind = str(event.get("type"))
-        if key := keys.get(kind):
+        if key := keys.get(kind, ""):
             name = repr((key, event.get("element"), event.get(key)))
             if kind in ("open", "hold"):
                 left[name] = event
@@ -97,10 +98,13 @@ def still_open(events: Iterable[Event]) -> list[Event]:
     return list(left.values())
 
 
-def unknown_changes(events: Sequence[Event]) -> list[Event]:
-    """The `send` events of changes and edits of which nobody knows the outcome; settled ones are left out."""
+def unknown_changes(events: Sequence[Event], run: str) -> list[Event]:
+    """The `send` events of `run`'s changes and edits of which nobody knows the outcome and that nobody settled.
+
+    A `settled` that names another run is about that run's command.
+    """
     answered = (e for e in events if e.get("type") == "answer" and e.get("state") in KNOWN)
-    settled = (e for e in events if e.get("type") == "settled")
+    settled = (e for e in events if e.get("type") == "settled" and e.get("run") in (None, "", run))
     known = {event.get("command") for events in (answered, settled) for event in events}
     changes = (e for e in events if e.get("type") == "send" and e.get("verb") in answers.CHANGING)
     return [event for event in changes if event.get("command") not in known]
@@ -113,7 +117,9 @@ def blocks(story: Story, part: Part) -> list[tuple[Any, list[str]]]:
     for event in part.events:
         lines, number = words.lines(event, context), None
         if event.get("type") == "send":
-            number, command = event.get("command"), story.commands[event.get("command")]
+            number, command = event.get("command"), story.commands.get(event.get("command"))
+            if command is None:
+                continue
             said = words.answer(command.answer, event) if command.answer else answers.missing(event)
             lines = [*lines, *said]
         found.append((number, lines))
@@ -173,8 +179,26 @@ def _struck(left: Counter[str], line: str) -> bool:
     return left[line] >= 0
 
 
+def _commands(events: Sequence[Event]) -> dict[Any, Command]:
+    answered = {event.get("command"): event for event in events if event.get("type") == "answer"}
+    found: dict[Any, Command] = {}
+    first: Event = NOTHING
+    for event in (event for event in events if event.get("type") == "send"):
+        number = event.get("command")
+        again = all(event.get(key) == first.get(key) for key in SAME)
+        before = found.get(first.get("command")) if again else None
+        if before and event.get("try") == len(before.tried) + 2:
+            answer = answered.get(number, NOTHING)
+            found[first.get("command")] = Command(first, answer, [*before.tried, number])
+        else:
+            found[number] = Command(event, answered.get(number, NOTHING))
+            first = event
+    return found
+
+
 def _parts(events: Iterable[Event], commands: Mapping[Any, Command]) -> list[Part]:
     parts = [Part()]
+    told = set(commands) | {number for command in commands.values() for number in command.tried}
     for event in events:
         kind = event.get("type")
         if kind == "cell":
@@ -184,7 +208,7 @@ def _parts(events: Iterable[Event], commands: Mapping[Any, Command]) -> list[Par
             parts.append(Part())
         elif kind == "output":
             (_of_cell(parts, event) or parts[-1]).outputs.append(event)
-        elif kind != "end" and not (kind == "answer" and event.get("command") in commands):
+        elif kind != "end" and not (kind == "answer" and event.get("command") in told):
             parts[-1].events.append(event)
     return [part for part in parts if part.cell or part.events or part.outputs]
 

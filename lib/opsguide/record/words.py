@@ -111,7 +111,8 @@ def settled(event: Event, context: Context) -> list[str]:
     """A hold that was taken off, by whom and on what ground."""
     person, found = event.get("person"), one_line(event.get("found")).replace("-", " ")
     by = facts.who(person) if isinstance(person, Mapping) else one_line(person or "a look")
-    first = f"SETTLED  {one_line(event.get('element'))}: command {one_line(event.get('command'))} found {found}"
+    of = f" of {one_line(event['run'])}" if event.get("run") else ""
+    first = f"SETTLED  {one_line(event.get('element'))}: command {one_line(event.get('command'))}{of} found {found}"
     return labelled(first, ("by", by), ("how", event.get("how")), ("why", event.get("why")))
 
 
@@ -165,7 +166,10 @@ def cell_mark(event: Event) -> str:
 def cell_output(event: Event, context: Context) -> list[str]:
     """What the kernel showed in a cell, as text."""
     text = str(event.get("text") or event.get("html") or "")
-    mark = "! " if event.get("kind") == "error" or event.get("name") == "stderr" else "  "
+    name, failed = str(event.get("name") or ""), event.get("kind") == "error"
+    if failed and name and not text.startswith(name):
+        text = f"{name}: {text}"
+    mark = "! " if failed or name == "stderr" else "  "
     return [*visible.excerpt(text, mark, "events.jsonl"), *(["  (a picture)"] if event.get("png") else [])]
 
 
