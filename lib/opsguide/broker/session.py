@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import threading
 import traceback
@@ -167,7 +168,7 @@ class Session:
             raise InputError("the records root must be absolute")
         self._world.close_orphans(records)
         self._asker = Asker(self._person, self.pid, str(request.get("frontend", ""))[:40], records)
-        return {"version": __version__, "platform": self._world.platform().name}
+        return {"version": __version__, "platform": self._world.platform().name, "pid": os.getpid()}
 
     def _parameters(self, request: dict[str, Any]) -> list[str]:
         platform = self._world.platform()

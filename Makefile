@@ -1,0 +1,39 @@
+# `make demo` and `make test` do all set-up themselves. See README.md.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+HOST_PACKAGES := openssh-client openssh-server systemd-container debootstrap iproute2 curl jq
+
+.PHONY: help install demo test lint tidy bench clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+install: $(BIN)/.installed ## .venv with locked versions; as root also the host packages that the lab needs
+
+$(BIN)/.installed: requirements.lock pyproject.toml
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh tests/set-up.sh $(HOST_PACKAGES)
+	@touch $@
+
+demo: install ## the main job on the practice platform, from the table to sealed records
+	@$(BIN)/python -m opsguide_lab.demo
+
+test: install ## everything: rules, wire, lab, notebooks
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: install ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+tidy: install ## mend the form of code and runbooks
+	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
+	@$(BIN)/python tests/tidy_notebooks.py runbooks tests/drafts
+
+bench: install ## figures as ratios against named peers in the same run
+	@$(BIN)/python -m benchmarks
+
+clean: ## take the lab down and remove the virtual environment
+	@test ! -x $(BIN)/opsguide || $(BIN)/opsguide lab down
+	@rm -rf $(VENV)
