@@ -1,0 +1,95 @@
+"""The SSH transport's door: a line goes to a host, bytes and an answer come back.
+
+- One object serves all hosts and all threads; a slow host never blocks another.
+- A line holds no NUL and something besides blanks; it goes out byte for byte, once.
+- Lines are for hosts; work in a container is a line on its host (`quoting.py`).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from opsguide.errors import InputError
+from opsguide.reach import quoting, secrets
+from opsguide.reach.elements import Element, SshSettings
+from opsguide.reach.ssh_command import Answer, Errand, Sink, Wait
+from opsguide.reach.ssh_connect import Resolve, connect
+from opsguide.reach.ssh_lane import Lane
+from opsguide.reach.ssh_link import Link
+
+__all__ = ["Answer", "Connections", "Sink"]
+
+
+class Connections:
+    """Kept connections to the hosts of a platform.
+
+    `resolve` turns the key's reference into the key. `watchdog` is how many seconds a host may leave a
+    question unanswered while a command runs; `patience` how many seconds connecting may take.
+    """
+
+    def __init__(
+        self,
+        ssh: SshSettings,
+        resolve: Resolve = secrets.resolve,
+        *,
+        watchdog: float = 15.0,
+        patience: float = 15.0,
+    ) -> None:
+        self._ssh, self._resolve = ssh, resolve
+        self._watchdog, self._patience = watchdog, patience
+        self._lanes: dict[str, Lane] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def run(
+        self,
+        host: Element,
+        line: str,
+        *,
+        stdin: bytes = b"",
+        deadline: float,
+        sink: Sink,
+        cancel: threading.Event | None = None,
+    ) -> Answer:
+        """Send a line (see `quoting.remote_line`) and wait at most `deadline` seconds, connecting included.
+
+        `sink('out' | 'err', chunk)` gets the bytes as they come, in this thread; what it raises ends the
+        session and travels on. UnreachableError when nothing was sent, InputError when nothing can be.
+        """
+        started = time.monotonic()
+        quoting.check(line)
+        if not line.strip() or not deadline > 0:
+            raise InputError("a command needs a line and a deadline above 0 s", where=host.name)
+        errand = Errand(self._lane(host), line.encode("utf-8"), stdin, started + deadline)
+        return Wait(errand, started, sink, cancel).answer()
+
+    def host_key(self, host: Element) -> str:
+        """SHA256 fingerprint of the key that the host has proven on the live connection."""
+        return str(self.facts(host)["host_key"])
+
+    def facts(self, host: Element) -> dict[str, str | bool]:
+        """What was agreed: host_key, host_key_type, kex, cipher, mac, strict_kex, server."""
+        return dict(self._lane(host).any(time.monotonic() + self._patience).facts)
+
+    def close(self) -> None:
+        """End all connections; what still runs is lost."""
+        with self._lock:
+            self._closed = True
+            lanes = list(self._lanes.values())
+        for lane in lanes:
+            lane.close()
+
+    def _lane(self, host: Element) -> Lane:
+        if not host.is_host:
+            raise InputError(f"{host.name} is a container; lines go to its host", where=host.name)
+        with self._lock:
+            if self._closed:
+                raise InputError("the connections are closed", where=host.name)
+            if host.name not in self._lanes:
+                self._lanes[host.name] = Lane(host, lambda until: self._connect(host, until))
+            return self._lanes[host.name]
+
+    def _connect(self, host: Element, until: float) -> Link:
+        last = min(until, time.monotonic() + self._patience)
+        return connect(host, self._ssh, self._resolve, last, self._watchdog)

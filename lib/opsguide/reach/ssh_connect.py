@@ -1,0 +1,204 @@
+"""From an address to an authenticated connection. Nothing is sent here that could change anything.
+
+- Every way to fail has its own sentence and its own next step.
+- The host shows a key that is on file before it learns who we are.
+- Only the named key is offered: no agent, no search, no password.
+- Key exchange, ciphers and MACs are pinned: curve25519 first; no CBC, 3DES, MD5 or SHA-1.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Iterable
+
+import paramiko
+from paramiko.ssh_exception import (
+    AuthenticationException,
+    BadAuthenticationType,
+    IncompatiblePeer,
+    PasswordRequiredException,
+    SSHException,
+)
+
+from opsguide.errors import InputError
+from opsguide.reach import hostkeys
+from opsguide.reach.elements import Element, SshSettings
+from opsguide.reach.knock import knock, unreachable
+from opsguide.reach.ssh_link import BROKEN, Link
+
+KEX = (
+    "curve25519-sha256@libssh.org",
+    "ecdh-sha2-nistp256",
+    "ecdh-sha2-nistp384",
+    "ecdh-sha2-nistp521",
+    "diffie-hellman-group16-sha512",
+    "diffie-hellman-group-exchange-sha256",
+)
+CIPHERS = (
+    "aes128-gcm@openssh.com",
+    "aes256-gcm@openssh.com",
+    "aes128-ctr",
+    "aes192-ctr",
+    "aes256-ctr",
+)
+MACS = (
+    "hmac-sha2-256-etm@openssh.com",
+    "hmac-sha2-512-etm@openssh.com",
+    "hmac-sha2-256",
+    "hmac-sha2-512",
+)
+KEY_TYPES = (
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+)
+Resolve = Callable[[str], str]
+
+
+def connect(host: Element, ssh: SshSettings, resolve: Resolve, until: float, interval: float) -> Link:
+    """A new connection before `until` (monotonic seconds); UnreachableError says why not, and what to do."""
+    key = _private_key(host, ssh, resolve)
+    known = _known(host, ssh)
+    sock = knock(host, until)
+    transport = paramiko.Transport(sock)
+    try:
+        shown = _handshake(transport, host, known, until)
+        _check_host_key(host, ssh, known, shown)
+        _authenticate(transport, host, ssh, key, until)
+    except BaseException:
+        transport.close()
+        sock.close()
+        raise
+    return Link(transport, _facts(transport, shown), interval)
+
+
+def _private_key(host: Element, ssh: SshSettings, resolve: Resolve) -> paramiko.PKey:
+    try:
+        text = resolve(ssh.key)
+    except InputError as reason:
+        words = f"the SSH key for {host.name} cannot be read: {reason.words}"
+        raise unreachable(host, words, reason.next or f"put the key where {ssh.key} says") from None
+    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
+        try:
+            return kind.from_private_key(io.StringIO(text + "\n"))
+        except PasswordRequiredException:
+            words = f"the SSH key {ssh.key} is locked with a passphrase"
+            raise unreachable(host, words, "name a key without one, readable by the sender alone") from None
+        except (SSHException, ValueError, TypeError, IndexError):
+            continue
+    words = f"{ssh.key} holds no private key of the types ed25519, ecdsa or rsa"
+    raise unreachable(host, words, "ssh-keygen -t ed25519 makes one")
+
+
+def _known(host: Element, ssh: SshSettings) -> list[hostkeys.KnownKey]:
+    looked_up = hostkeys.names(host.name, host.address, host.port)
+    try:
+        return hostkeys.deciding([hostkeys.on_file(ssh.known_hosts, name) for name in looked_up])
+    except InputError as reason:
+        raise unreachable(host, reason.words, reason.next or f"mend {ssh.known_hosts}") from None
+
+
+def _handshake(
+    transport: paramiko.Transport, host: Element, known: list[hostkeys.KnownKey], until: float
+) -> paramiko.PKey:
+    _pin(transport, {key.type for key in known if not key.marker})
+    left = max(0.05, until - time.monotonic())
+    transport.banner_timeout = transport.handshake_timeout = left
+    try:
+        transport.start_client(timeout=left)
+        return transport.get_remote_server_key()
+    except IncompatiblePeer as reason:
+        words = f"{host.name} and opsguide share no algorithm: {reason}"
+        raise unreachable(host, words, "update OpenSSH there; CBC, MD5 and SHA-1 are not used") from None
+    except BROKEN as reason:
+        words = f"{host.name} does not finish the key exchange: {_why(reason)}"
+        raise unreachable(host, words, "look at sshd's log on its console") from None
+
+
+def _why(reason: BaseException) -> str:
+    if isinstance(reason, EOFError | ConnectionError) or not str(reason):
+        return "the connection ended"
+    return "no time left" if "No existing session" in str(reason) else str(reason)
+
+
+def _pin(transport: paramiko.Transport, types: set[str]) -> None:
+    """Algorithms in our order; host key types that are on file first, as OpenSSH does."""
+    options = transport.get_security_options()
+    options.kex = _offered(KEX, options.kex)
+    options.ciphers = _offered(CIPHERS, options.ciphers)
+    options.digests = _offered(MACS, options.digests)
+    mine = sorted(KEY_TYPES, key=lambda t: not (t in types or (t.startswith("rsa-") and "ssh-rsa" in types)))
+    options.key_types = _offered(mine, options.key_types)
+
+
+def _offered(wanted: Iterable[str], there: Iterable[str]) -> tuple[str, ...]:
+    available = set(there)
+    return tuple(name for name in wanted if name in available)
+
+
+def _check_host_key(host: Element, ssh: SshSettings, known: list[hostkeys.KnownKey], shown: paramiko.PKey) -> None:
+    blob = shown.asbytes()
+    verdict = hostkeys.verdict(known, shown.get_name(), blob)
+    if verdict == "known":
+        return
+    seen = f"{shown.get_name()} {hostkeys.fingerprint(blob)}"
+    name = hostkeys.names(host.name, host.address, host.port)[1]
+    if verdict == "revoked":
+        words = f"{host.name} shows a host key that is revoked: {seen}"
+        step = "do not connect: someone may stand between; give the host a new key from its console"
+    elif verdict == "changed":
+        lines = ", ".join(str(key.line) for key in known if not key.marker and key.type == shown.get_name())
+        words = f"{host.name} shows another host key than the one on file: {seen}"
+        step = "find out why (reinstalled, or someone between?) before anything else; "
+        step += f"only then replace line {lines} of {ssh.known_hosts}"
+    else:
+        types = sorted({key.type for key in known if not key.marker})
+        only = f" (on file are only keys of type {', '.join(types)})" if types else ""
+        words = f"{host.name} shows a host key that is not on file{only}: {seen}"
+        step = f"compare it on the host's console, then add '{name} {shown.get_name()} …' to {ssh.known_hosts}"
+    raise unreachable(host, words, step)
+
+
+def _authenticate(
+    transport: paramiko.Transport, host: Element, ssh: SshSettings, key: paramiko.PKey, until: float
+) -> None:
+    transport.auth_timeout = max(0.05, until - time.monotonic())
+    name = f"{ssh.key} ({hostkeys.fingerprint(key.asbytes())})"
+    try:
+        wanted = transport.auth_publickey(ssh.user, key)
+    except BadAuthenticationType as reason:
+        words = f"{host.name} takes no keys for {ssh.user}, only {', '.join(reason.allowed_types)}"
+        raise unreachable(host, words, "allow PubkeyAuthentication for that user there") from None
+    except AuthenticationException as reason:
+        if not transport.is_active():
+            words = f"{host.name} ended the connection before it judged the key {name}"
+            raise unreachable(host, words, "look at sshd's log there (LoginGraceTime, MaxAuthTries)") from None
+        if "timeout" in str(reason).lower():
+            words = f"{host.name} does not judge the key {name} in time"
+            raise unreachable(host, words, "the host is overloaded; look at its load and its log") from None
+        words = f"{host.name} does not accept the key {name} for {ssh.user}"
+        step = f"add its public half to authorized_keys of {ssh.user} there, or name another key"
+        raise unreachable(host, words, step) from None
+    except BROKEN as reason:
+        words = f"{host.name} ended the connection before it judged the key {name}: {_why(reason)}"
+        raise unreachable(host, words, "look at sshd's log there") from None
+    if wanted:
+        words = f"{host.name} wants {', '.join(wanted)} besides the key"
+        raise unreachable(host, words, f"let the key be enough for {ssh.user} there (AuthenticationMethods)")
+
+
+def _facts(transport: paramiko.Transport, shown: paramiko.PKey) -> dict[str, str | bool]:
+    kex, cipher = transport.kex_engine, str(getattr(transport, "remote_cipher", ""))
+    return {
+        "host_key": hostkeys.fingerprint(shown.asbytes()),
+        "host_key_type": shown.get_name(),
+        "kex": str(getattr(kex, "name", "")),
+        "cipher": cipher,
+        "mac": "" if "gcm" in cipher else str(getattr(transport, "remote_mac", "")),
+        "strict_kex": bool(getattr(transport, "agreed_on_strict_kex", False)),
+        "server": transport.remote_version,
+    }

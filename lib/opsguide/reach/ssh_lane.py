@@ -1,0 +1,166 @@
+"""The kept connections to one host.
+
+- One connection carries several sessions. Where the server allows no more on it (MaxSessions), a second and a
+  third connection are made; past that, a command waits for one to end.
+- One thread connects, the others wait for it and share its failure: a dead host is tried once, not once each.
+- A connection that has been idle is asked before it is used; a dead one is replaced. This happens before a
+  command is sent, so it repeats nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import paramiko
+
+from opsguide.errors import UnreachableError
+from opsguide.reach.elements import Element
+from opsguide.reach.ssh_link import BarredError, FullError, GoneError, Link
+
+MOST = 3
+ROOM = 10
+IDLE = 5.0
+PROBE = 3.0
+
+
+class Lane:
+    """All connections to a host; `connect` makes one before a given monotonic time."""
+
+    def __init__(self, host: Element, connect: Callable[[float], Link]) -> None:
+        self.host, self._connect = host, connect
+        self._turn = threading.Condition()
+        self._links: list[Link] = []
+        self._room, self._most = ROOM, MOST
+        self._connecting = False
+        self._attempt = 0
+        self._failed: tuple[int, UnreachableError] | None = None
+        self._closed = False
+
+    def session(self, until: float) -> tuple[Link, paramiko.Channel]:
+        """A session to send one command on; UnreachableError when there is none before `until`."""
+        gone = full = 0
+        while True:
+            link = self._take(until)
+            try:
+                return link, link.session(until)
+            except FullError:
+                full += self._learn_room(link)
+                reason = "opens no further session (MaxSessions)"
+            except GoneError as words:
+                self._drop(link)
+                gone += 1
+                reason = f"opens no session: {words}"
+            except BarredError as words:
+                self.release(link)
+                said = f"{self.host.name} logs us in but opens no session: {words}"
+                step = "look into its sshd_config (MaxSessions, ForceCommand) and its log"
+                raise UnreachableError(said, where=self.host.name, next=step) from None
+            if gone > 1 or full > 2 or time.monotonic() >= until:
+                step = "look at sshd's log on the host (MaxSessions, memory, processes)"
+                raise UnreachableError(f"{self.host.name} {reason}", where=self.host.name, next=step)
+            if full:
+                time.sleep(0.1)
+
+    def any(self, until: float) -> Link:
+        """A live connection, made if there is none."""
+        link = self._take(until)
+        self.release(link)
+        return link
+
+    def release(self, link: Link) -> None:
+        """A session has ended."""
+        with self._turn:
+            link.busy -= 1
+            self._turn.notify_all()
+            over = link.retired and not link.busy
+        if over:
+            threading.Thread(target=link.close, daemon=True).start()
+
+    def close(self) -> None:
+        """End all connections; running commands are lost."""
+        with self._turn:
+            self._closed = True
+            links, self._links = self._links, []
+            self._turn.notify_all()
+        for link in links:
+            link.close()
+
+    def _take(self, until: float) -> Link:
+        while True:
+            link = self._free_or_turn(until)
+            if link is None:
+                try:
+                    return self._new(until)
+                except UnreachableError:
+                    if not self._content_with_fewer():
+                        raise
+                    continue
+            if link.idle() < IDLE or link.answers(min(PROBE, until - time.monotonic())):
+                return link
+            self._drop(link)
+
+    def _content_with_fewer(self) -> bool:
+        """After a further connection failed: wait for those that stand, if there are any."""
+        with self._turn:
+            self._most = max(1, len(self._links))
+            return bool(self._links)
+
+    def _free_or_turn(self, until: float) -> Link | None:
+        """A connection with room, or None: it is this thread's turn to connect."""
+        with self._turn:
+            while True:
+                if self._closed:
+                    raise UnreachableError("the connections are closed", where=self.host.name)
+                self._links = [link for link in self._links if link.usable]
+                free = next((link for link in self._links if link.busy < self._room), None)
+                if free:
+                    free.busy += 1
+                    return free
+                if not self._connecting and len(self._links) < self._most:
+                    self._connecting = True
+                    self._attempt += 1
+                    return None
+                self._wait(until)
+
+    def _wait(self, until: float) -> None:
+        awaited = self._attempt if self._connecting else 0
+        if not self._turn.wait(max(0.0, until - time.monotonic())):
+            words = f"{self.host.name} has no session free in time"
+            step = "wait until its running commands have ended"
+            raise UnreachableError(words, where=self.host.name, next=step)
+        if self._failed and self._failed[0] == awaited and not self._links:
+            error = self._failed[1]
+            raise UnreachableError(error.words, where=error.where, next=error.next)
+
+    def _new(self, until: float) -> Link:
+        link, error = None, None
+        try:
+            link = self._connect(until)
+            link.busy = 1
+            return link
+        except UnreachableError as reason:
+            error = reason
+            raise
+        finally:
+            with self._turn:
+                self._connecting = False
+                if error:
+                    self._failed = (self._attempt, error)
+                if link and not self._closed:
+                    self._links.append(link)
+                elif link:
+                    link.close()
+                self._turn.notify_all()
+
+    def _drop(self, link: Link) -> None:
+        link.retired = True
+        self.release(link)
+
+    def _learn_room(self, link: Link) -> bool:
+        """After a refusal: as many fit as are open. True when not even one does."""
+        self.release(link)
+        with self._turn:
+            self._room = max(1, min(self._room, link.busy))
+            return link.busy == 0
