@@ -1,0 +1,65 @@
+"""How `up` and the tests talk to the lab's own two processes: one JSON line there, one back, on a Unix socket."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from opsguide_lab.errors import LabError
+
+Answer = dict[str, Any]
+
+
+def ask(place: Path, patience: float = 5.0, **question: Any) -> Answer:
+    """Send one question and return its answer; LabError when the process is not there or says no."""
+    try:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(patience)
+            line.connect(str(place))
+            line.sendall(json.dumps(question).encode() + b"\n")
+            with line.makefile() as back:
+                answer: Answer = json.loads(back.readline() or "{}")
+    except (OSError, ValueError) as error:
+        raise LabError(f"{place.stem} of the lab does not answer ({error}); `opsguide lab up` starts it") from None
+    if "error" in answer:
+        raise LabError(str(answer["error"]))
+    return answer
+
+
+def answers(place: Path) -> bool:
+    """Whether the process behind that socket is there."""
+    try:
+        return bool(ask(place, 1.0, do="ping"))
+    except LabError:
+        return False
+
+
+def serve(place: Path, handle: Callable[[Answer], Answer]) -> threading.Thread:
+    """Answer questions in a thread of its own until the process ends."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+    door = socket.socket(socket.AF_UNIX)
+    door.bind(str(place))
+    place.chmod(0o600)
+    door.listen(16)
+    thread = threading.Thread(target=_serve, args=(door, handle), daemon=True)
+    thread.start()
+    return thread
+
+
+def _serve(door: socket.socket, handle: Callable[[Answer], Answer]) -> None:
+    while True:
+        line, _ = door.accept()
+        with line, line.makefile() as question:
+            try:
+                answer = handle(json.loads(question.readline()))
+            except (KeyError, ValueError, OSError, TimeoutError) as error:
+                answer = {"error": f"{type(error).__name__}: {error}"}
+            try:
+                line.sendall(json.dumps(answer).encode() + b"\n")
+            except OSError:
+                continue

@@ -1,0 +1,169 @@
+"""The practice platform as a whole: up, down, status, reset.
+
+Rules:
+- `up` is complete only when each host's own host key answers and its containers have started; else it is an error.
+- `up` on a lab that is up changes nothing; where something is down it heals that and nothing else.
+- `down` ends every process of the lab, also of a lab that was killed half-way up, and nothing else on the machine.
+- A process of the lab outlives the command that started it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from opsguide_lab import access, base, cgroups, control, hosts, layers, places, topology
+from opsguide_lab.errors import LabError
+from opsguide_lab.topology import Host
+
+Say = Callable[[str], None]
+SERVICES = "services"
+
+
+@dataclass(frozen=True)
+class HostState:
+    """One host as it is now. `detail` says what is wrong when `up` is false or a container is down."""
+
+    name: str
+    up: bool
+    address: str
+    port: int
+    detail: str
+    containers: dict[str, bool] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the host and all containers that it is built with are up."""
+        return self.up and all(self.containers.values())
+
+
+def up(say: Say, names: Sequence[str] | None = None) -> None:
+    """Bring the named hosts, or all, up with their containers. LabError says what does not come up and why."""
+    begun = time.monotonic()
+    wanted = topology.chosen(names)
+    with _alone():
+        root = base.ensure(say)
+        built = layers.ensure(root)
+        access.ensure()
+        _serve()
+        attached = control.ask(places.RELAY_SOCKET, do="list")["wires"]
+        with ThreadPoolExecutor(len(wanted)) as many:
+            list(many.map(lambda h: _up(h, root, built, say, begun, h.name in attached), wanted))
+        say(f"the lab is up: {len(wanted)} hosts, {time.monotonic() - begun:.1f} s")
+
+
+def _up(host: Host, root: Path, built: Path, say: Say, begun: float, attached: bool) -> None:
+    started = False
+    if not (pid := hosts.wrapper_pid(host.name)):
+        hosts.stop(host)
+        hosts.prepare(host)
+        access.note_host_keys()
+        hosts.start(host, root, built)
+        started = True
+        if not hosts.wait(lambda: bool(hosts.wrapper_pid(host.name)), 5):
+            raise LabError(_why(host, "its process did not start"))
+        pid = hosts.wrapper_pid(host.name)
+    if started or not attached:
+        control.ask(places.RELAY_SOCKET, do="attach", host=host.name, pid=pid, address=host.address)
+    if not hosts.wait(lambda: _sshd_listens(host), 60):
+        raise LabError(_why(host, "its sshd does not come up"))
+    if not hosts.key_answers(host):
+        raise LabError(_why(host, "another host key answers at its address"))
+    if not hosts.wait(lambda: hosts.containers_ready(host.name), 60):
+        raise LabError(_why(host, "its containers do not come up"))
+    if started:
+        count = len(topology.containers_on(host.name))
+        say(f"  {time.monotonic() - begun:4.1f} s  {host.name} with {count} containers")
+
+
+def _sshd_listens(host: Host) -> bool:
+    pid = hosts.leader(host.name)
+    return bool(pid) and Path(f"/proc/{pid}/root/run/sshd.pid").exists()
+
+
+def _why(host: Host, words: str) -> str:
+    log = places.host_folder(host.name) / "console.log"
+    tail = log.read_text(errors="replace").splitlines()[-5:] if log.exists() else []
+    return "\n".join([f"{host.name} does not come up: {words}; its console is {log}", *tail])
+
+
+def down(say: Say, names: Sequence[str] | None = None) -> None:
+    """Take the named hosts, or the whole lab, down: no mount, process, namespace or cgroup stays."""
+    begun = time.monotonic()
+    wanted = topology.chosen(names)
+    with _alone():
+        if names is None:
+            _end("")
+            shutil.rmtree(places.RUN, ignore_errors=True)
+        else:
+            with contextlib.suppress(LabError):
+                for host in wanted:
+                    control.ask(places.RELAY_SOCKET, do="detach", host=host.name)
+            with ThreadPoolExecutor(len(wanted)) as many:
+                list(many.map(hosts.stop, wanted))
+    say(f"the lab is down, {time.monotonic() - begun:.1f} s")
+
+
+def _end(part: str) -> None:
+    if not cgroups.kill(part) or not cgroups.remove(part):
+        raise LabError(f"processes of the lab do not end: {cgroups.processes(part)}")
+
+
+def reset(say: Say) -> None:
+    """A lab as new: down, its state and its keys gone, up."""
+    down(say)
+    for place in (places.STATE, places.HOSTS, places.KEYS, places.API):
+        shutil.rmtree(place, ignore_errors=True)
+    up(say)
+
+
+def status() -> list[HostState]:
+    """All hosts as they are now, each proven by its own host key."""
+    with ThreadPoolExecutor(len(topology.HOSTS)) as many:
+        return list(many.map(_status, topology.HOSTS))
+
+
+def _status(host: Host) -> HostState:
+    containers = {c.name: bool(hosts.container_leader(c)) for c in topology.containers_on(host.name)}
+    detail = ""
+    if not hosts.wrapper_pid(host.name):
+        detail = "not started"
+    elif not (key := hosts.offered_key(host)):
+        detail = "its sshd does not answer"
+    elif hosts.host_key(host.name) not in key:
+        detail = "another host key answers"
+    up = not detail
+    if up and not all(containers.values()):
+        detail = "down: " + ", ".join(n for n, alive in containers.items() if not alive)
+    return HostState(host.name, up, host.address, topology.PORT, detail, containers)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One `up` or `down` at a time."""
+    places.ROOT.mkdir(parents=True, exist_ok=True)
+    with places.LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _serve() -> None:
+    """Start the relay and the platform API where they do not run yet."""
+    for module, socket in (("relay", places.RELAY_SOCKET), ("platform_api", places.API_SOCKET)):
+        if control.answers(socket):
+            continue
+        entries = cgroups.make(SERVICES)
+        log = places.RUN / f"{module}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        line = [sys.executable, "-m", f"opsguide_lab.{module}"]
+        hosts.born([str(e) for e in entries], line, log)
+    for module, socket in (("relay", places.RELAY_SOCKET), ("platform_api", places.API_SOCKET)):
+        if not hosts.wait(lambda place=socket: control.answers(place), 10):  # type: ignore[misc]
+            raise LabError(f"{module} of the lab does not start; see {places.RUN / f'{module}.log'}")

@@ -1,0 +1,147 @@
+"""The layers that make a host or a container of the base: files from `seed/`, and which units run.
+
+Rules:
+- A layer holds only what differs from the base; it is named by a digest of all of it and read-only to the hosts.
+- `/etc/systemd/system` of the base is hidden: exactly the units named here are enabled.
+- What cannot run outside a vendor's data centre is a process of the right name that sleeps, and its unit says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from opsguide_lab.places import HERE, LAYERS, write
+
+SYSTEM = "etc/systemd/system"
+LIBRARY = "usr/lib/opsguide-lab"
+
+# Units that have no work in a namespace, or would reach for the machine's own kernel.
+MASKED = HERE / "seed/masked-units.txt"
+MASKED_IN_CONTAINERS = ["systemd-journal-flush.service", "systemd-logind.service", "systemd-user-sessions.service"]
+ON_DEMAND = ("dbus.service", "systemd-logind.service")  # started over their sockets, not at boot
+
+# Layer -> units enabled in it. A name with `=` is a stand-in: unit=process.
+UNITS: dict[str, tuple[str, ...]] = {
+    "host": (
+        "sshd", "crond", "rsyslog", "zabbix-agent", "vz", "vz-motd.timer", "logrotate.timer", "atd",
+        "prl-disp=prl_disp_service", "vzevent=vzeventd", "vcmmd=vcmmd", "pfcached=pfcached",
+    ),
+    "container": ("zabbix-agent",),
+    "infrastructure": (),
+    "end-user": (),
+    "zookeeper": ("zookeeper=java",),
+    "jelastic-db": ("mariadb=mariadbd", "jelasticha=jelasticha", "corosync=corosync"),
+    "jelcore": ("nginx", "jelcore=java"),
+    "gate": ("sshproxyd=sshproxyd", "sshd", "corosync=corosync"),
+    "hcore": ("nginx", "hcore=java", "proxysql=proxysql"),
+    "resolver": (
+        "nginx", "mysql=mysqld", "pdns=pdns_server", "pdns-recursor=pdns_recursor", "postfix=master",
+        "haresolver=haresolver", "proxysql=proxysql", "dnsdist=dnsdist",
+    ),
+    "uploader": ("uploader=java",),
+    "memcached-infra": ("memcached=memcached",),
+    "nginx": ("nginx",),
+    "memcached": ("memcached=memcached",),
+}  # fmt: skip
+ALIASES: dict[str, dict[str, str]] = {
+    "host": {"ssh": "sshd", "cron": "crond", "syslog": "rsyslog"},
+    "jelastic-db": {"mysql": "mariadb", "mariadbd": "mariadb"},
+    "gate": {"ssh": "sshd"},
+    "resolver": {"openresty": "nginx"},
+}
+
+STAND_IN = """[Unit]
+Description={unit} (stand-in: a process named {process} that sleeps)
+
+[Service]
+ExecStart=/{library}/bin/{process} infinity
+ExecReload=/bin/true
+Restart=on-failure
+RestartSec=5
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def digest(base: Path) -> str:
+    """What the layers are made of: the seed, the stand-ins, this file and the base."""
+    summed = hashlib.sha256(base.name.encode())
+    files = (p for place in ("seed", "standin") for p in sorted((HERE / place).rglob("*")))
+    for file in (f for f in [Path(__file__), *files] if f.is_file() and f.suffix != ".pyc"):
+        summed.update(f"{file.name} {file.stat().st_mode}\n".encode() + file.read_bytes())
+    return summed.hexdigest()[:16]
+
+
+def ensure(base: Path) -> Path:
+    """The folder of all layers, written first when there is none of this digest."""
+    place = LAYERS / digest(base)
+    if not place.is_dir():
+        LAYERS.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix="building-", dir=LAYERS))
+        draft.chmod(0o755)
+        _build(draft, base)
+        draft.rename(place)
+    return place
+
+
+def _build(folder: Path, base: Path) -> None:
+    for name, units in UNITS.items():
+        layer = folder / name
+        layer.mkdir()
+        if (HERE / "seed" / name).is_dir():
+            shutil.copytree(HERE / "seed" / name, layer, symlinks=True, dirs_exist_ok=True)
+        if name in ("host", "container"):
+            _foundation(layer, base, in_container=name == "container")
+        for unit in units:
+            _enable(layer, base, unit)
+        for alias, unit in ALIASES.get(name, {}).items():
+            _link(layer / SYSTEM / f"{alias}.service", f"/{_home(layer, unit)}/{unit}.service")
+    shutil.copy2(folder / "host" / SYSTEM / "sshd.service", folder / "gate" / SYSTEM / "sshd.service")
+
+
+def _foundation(layer: Path, base: Path, *, in_container: bool) -> None:
+    system = layer / SYSTEM
+    system.mkdir(parents=True, exist_ok=True)
+    os.setxattr(system, "trusted.overlay.opaque", b"y")
+    _link(system / "default.target", "/lib/systemd/system/multi-user.target")
+    for unit in MASKED.read_text().split() + (MASKED_IN_CONTAINERS if in_container else []):
+        _link(system / unit, "/dev/null")
+    for unit in ON_DEMAND:
+        _link(system / "multi-user.target.wants" / unit, "/dev/null")
+    for generator in (base / "lib/systemd/system-generators").iterdir():
+        _link(layer / "etc/systemd/system-generators" / generator.name, "/dev/null")
+    python = layer / LIBRARY / "opsguide_lab/standin"
+    shutil.copytree(HERE / "standin", python, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("root", "tmp", "var/log/journal"):
+        (layer / name).mkdir(parents=True, exist_ok=True)
+    (layer / "root").chmod(0o700)
+    (layer / "tmp").chmod(0o1777)
+
+
+def _enable(layer: Path, base: Path, unit: str) -> None:
+    unit, _, process = unit.partition("=")
+    if process:
+        program = layer / LIBRARY / "bin" / process
+        program.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(base / "usr/bin/sleep", program)
+        text = STAND_IN.format(unit=unit, process=process, library=LIBRARY)
+        write(layer / SYSTEM / f"{unit}.service", text)
+    name = unit if "." in unit else f"{unit}.service"
+    wants = "timers.target.wants" if name.endswith(".timer") else "multi-user.target.wants"
+    _link(layer / SYSTEM / wants / name, f"/{_home(layer, name)}/{name}")
+
+
+def _home(layer: Path, unit: str) -> str:
+    name = unit if "." in unit else f"{unit}.service"
+    return SYSTEM if (layer / SYSTEM / name).exists() or name == "sshd.service" else "lib/systemd/system"
+
+
+def _link(place: Path, target: str) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+    place.symlink_to(target)

@@ -1,0 +1,202 @@
+"""The wire between the machine and the hosts, and where it is broken on purpose. One process for all hosts.
+
+It listens on each host's loopback address and connects inside the host's network namespace; a socket stays in the
+namespace where it was made, so no bridge, route or address of the machine is needed.
+
+Rules:
+- refuse: nothing listens. reset: a connection is accepted and reset. hang: it is accepted and nothing is forwarded.
+- delay=SECONDS: every chunk arrives that much later, in both directions. freeze: live and new connections stay open
+  and nothing passes any more. cut: live connections are reset once, and the wire is whole again.
+- The empty word mends the wire. A fault is in force when the question that sets it has been answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import socket
+import struct
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from opsguide_lab import control
+from opsguide_lab.control import Answer
+from opsguide_lab.places import RELAY_SOCKET
+from opsguide_lab.topology import PORT
+
+CLONE_NEWNET = 0x40000000
+CHUNK = 1 << 16
+WORDS = ("", "refuse", "reset", "hang", "freeze", "cut")
+
+
+def delay_of(word: str) -> float:
+    """The seconds of `delay=0.2`, 0 for any other word; ValueError when the word is none that the relay knows."""
+    name, _, value = word.partition("=")
+    if name == "delay":
+        return float(value)
+    if word not in WORDS:
+        raise ValueError(f"no fault is called {word!r}; there are {', '.join(WORDS[1:])} and delay=SECONDS")
+    return 0.0
+
+
+def socket_in(namespace: int) -> socket.socket:
+    """A TCP socket made inside a network namespace that is given as an open file."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with Path("/proc/self/ns/net").open("rb") as own:
+        if libc.setns(namespace, CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns")
+        try:
+            return socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        finally:
+            libc.setns(own.fileno(), CLONE_NEWNET)
+
+
+def reset(line: socket.socket) -> None:
+    """Close a connection so that its other end sees a reset."""
+    with contextlib.suppress(OSError):
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    line.close()
+
+
+@dataclass
+class Wire:
+    """The way to one host."""
+
+    address: str
+    namespace: int
+    word: str = ""
+    flow: asyncio.Event = field(default_factory=asyncio.Event)
+    live: set[asyncio.Task[None]] = field(default_factory=set)
+    door: asyncio.Task[None] | None = None
+
+    async def put(self, word: str) -> None:
+        """Put a fault in force, or mend the wire."""
+        delay_of(word)
+        self.word = "" if word == "cut" else word
+        (self.flow.clear if word == "freeze" else self.flow.set)()
+        if word == "cut":
+            await self._end(self.live)
+        if word == "refuse":
+            await self.close_door()
+        elif self.door is None:
+            self.door = asyncio.create_task(self._listen(self._open_door()))
+
+    def _open_door(self) -> socket.socket:
+        door = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind((self.address, PORT))
+        except OSError as error:
+            door.close()
+            raise OSError(f"{self.address}:{PORT} is taken by another process ({error.strerror})") from None
+        door.listen(256)
+        return door
+
+    async def _listen(self, door: socket.socket) -> None:
+        with door:
+            while True:
+                client, _ = await asyncio.get_running_loop().sock_accept(door)
+                task = asyncio.create_task(self._carry(client))
+                self.live.add(task)
+                task.add_done_callback(self.live.discard)
+
+    async def _carry(self, client: socket.socket) -> None:
+        host = socket_in(self.namespace)
+        try:
+            if self.word == "reset":
+                return
+            if self.word == "hang":
+                await asyncio.Event().wait()
+            await asyncio.get_running_loop().sock_connect(host, ("127.0.0.1", 22))
+            for line in (client, host):
+                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await asyncio.gather(self._pump(client, host), self._pump(host, client))
+            client.shutdown(socket.SHUT_RDWR)
+            client.close()
+        except OSError:
+            return  # one of the ends went: the other one sees a reset
+        finally:
+            reset(client)
+            reset(host)
+
+    async def _pump(self, source: socket.socket, target: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        late: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(64)
+        writer = asyncio.create_task(self._deliver(late, target))
+        try:
+            while chunk := await loop.sock_recv(source, CHUNK):
+                await late.put((loop.time() + delay_of(self.word), chunk))
+            await late.put((loop.time(), b""))
+            await writer
+        finally:
+            writer.cancel()
+
+    async def _deliver(self, late: asyncio.Queue[tuple[float, bytes]], target: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due, chunk = await late.get()
+            if (early := due - loop.time()) > 0:
+                await asyncio.sleep(early)
+            await self.flow.wait()
+            if not chunk:
+                return target.shutdown(socket.SHUT_WR)
+            await loop.sock_sendall(target, chunk)
+
+    async def _end(self, tasks: set[asyncio.Task[None]]) -> None:
+        ending = list(tasks)
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+
+    async def close_door(self) -> None:
+        """Stop listening: who connects now is refused."""
+        if self.door:
+            await self._end({self.door})
+            self.door = None
+
+    async def close(self) -> None:
+        """Give the host up: door, connections and namespace."""
+        await self.close_door()
+        await self._end(self.live)
+        os.close(self.namespace)
+
+
+class Relay:
+    """All wires, and the questions that `up`, `down` and the tests ask."""
+
+    def __init__(self) -> None:
+        self.wires: dict[str, Wire] = {}
+        self.loop = asyncio.new_event_loop()
+
+    def handle(self, question: Answer) -> Answer:
+        """Answer one question, from the control thread."""
+        return asyncio.run_coroutine_threadsafe(self._do(question), self.loop).result(5)
+
+    async def _do(self, question: Answer) -> Answer:
+        name, do = str(question.get("host", "")), question["do"]
+        if do in ("attach", "detach") and name in self.wires:
+            await self.wires.pop(name).close()
+        if do == "attach":
+            namespace = os.open(f"/proc/{int(question['pid'])}/ns/net", os.O_RDONLY)
+            wire = self.wires[name] = Wire(str(question["address"]), namespace)
+            await wire.put("")
+        if do == "fault":
+            if name not in self.wires:
+                return {"error": f"{name} is not up"}
+            await self.wires[name].put(str(question["word"]))
+        return {"wires": {n: {"word": w.word, "live": len(w.live)} for n, w in self.wires.items()}}
+
+
+def main() -> int:
+    """Run until killed."""
+    relay = Relay()
+    control.serve(RELAY_SOCKET, relay.handle)
+    relay.loop.run_forever()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

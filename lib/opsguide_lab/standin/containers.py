@@ -1,0 +1,204 @@
+"""The containers of a host, as the stand-ins for vzctl, vzlist and prlctl see them.
+
+A container is `/etc/vz/conf/<CTID>.conf` (a link to `/vz/private/<CTID>/ve.conf`, NAME="value" lines), its writable
+files in `/vz/private/<CTID>/fs`, and while it runs the unit `vzct@<CTID>.service` with a systemd of its own.
+Exit codes are those of the vzctl manual page.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+CONFIGURATION = Path("/etc/vz/conf")
+LOCKS = Path("/vz/lock")
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+LOCKED = 9
+NO_CONFIGURATION = 14
+BAD_PARAMETER = 20
+NOT_RUNNING = 31
+ALREADY_RUNNING = 32
+CANNOT_STOP = 33
+
+
+class Refusal(Exception):  # noqa: N818 - it carries an exit code, the stand-in prints it
+    """Why a command was not done, with the exit code that the manual page gives for it."""
+
+    def __init__(self, code: int, words: str) -> None:
+        super().__init__(words)
+        self.code = code
+
+
+@dataclass
+class Container:
+    """One configured container of this host."""
+
+    ctid: int
+    settings: dict[str, str]
+
+    @property
+    def file(self) -> Path:
+        """Its configuration file."""
+        return CONFIGURATION / f"{self.ctid}.conf"
+
+    @property
+    def unit(self) -> str:
+        """The unit that it runs as."""
+        return f"vzct@{self.ctid}.service"
+
+    @property
+    def root(self) -> Path:
+        """Where its root is mounted while it runs."""
+        return Path(f"/vz/root/{self.ctid}")
+
+    @property
+    def init(self) -> int:
+        """The process that is PID 1 inside, as the host numbers it; 0 when the container does not run."""
+        try:
+            wrapper = int(Path(f"/run/vz/{self.ctid}.pid").read_text())
+            children = Path(f"/proc/{wrapper}/task/{wrapper}/children").read_text().split()
+            inside = int(children[0]) if children else 0
+            return inside if inside and Path(f"/proc/{wrapper}/comm").read_text().startswith("systemd-nspawn") else 0
+        except (OSError, ValueError):
+            return 0
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs."""
+        return self.init != 0
+
+    def save(self) -> None:
+        """Write the configuration back, whole."""
+        target = self.file.resolve()
+        draft = target.with_suffix(".new")
+        draft.write_text("".join(f'{k}="{v}"\n' for k, v in self.settings.items()))
+        draft.rename(target)
+
+    def booted(self) -> bool:
+        """Whether its systemd answers."""
+        return Path(f"/proc/{self.init}/root/run/systemd/private").exists() if self.init else False
+
+
+def all_containers() -> list[Container]:
+    """All configured containers, by number."""
+    found = [read(int(p.stem)) for p in CONFIGURATION.glob("*.conf") if p.stem.isdigit() and p.stem != "0"]
+    return sorted(found, key=lambda c: c.ctid)
+
+
+def read(ctid: int) -> Container:
+    """The container of that number; Refusal 14 without a configuration."""
+    try:
+        lines = (CONFIGURATION / f"{ctid}.conf").read_text().splitlines()
+    except OSError:
+        raise Refusal(NO_CONFIGURATION, f"Container configuration file does not exist: {ctid}") from None
+    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    return Container(ctid, {k: v.strip().strip('"') for k, v in pairs})
+
+
+def find(key: str) -> Container:
+    """By number, name or identifier."""
+    if key.isdigit():
+        return read(int(key))
+    for one in all_containers():
+        if key.strip("{}") in (one.settings.get("NAME"), one.settings.get("UUID")):
+            return one
+    raise Refusal(NO_CONFIGURATION, f"Container configuration file does not exist: {key}")
+
+
+def refuse_locked(one: Container) -> None:
+    """Refusal 9 while somebody's lock file stands."""
+    if (LOCKS / f"{one.ctid}.lck").exists():
+        raise Refusal(LOCKED, "Container already locked")
+
+
+def start(one: Container) -> None:
+    """Start it and return when its systemd has reached its target."""
+    if one.running:
+        raise Refusal(ALREADY_RUNNING, "Container is already running")
+    if systemctl("start", one.unit) != 0:
+        raise Refusal(6, f"Unable to start container; see journalctl -u {one.unit}")
+
+
+def stop(one: Container, *, fast: bool = False) -> None:
+    """Stop it as a shutdown, or with `fast` at once."""
+    if not one.running:
+        raise Refusal(NOT_RUNNING, "Container is not running")
+    if fast:
+        os.kill(one.init, 9)
+    if systemctl("stop", one.unit) != 0 or one.running:
+        raise Refusal(CANNOT_STOP, "Unable to stop container: operation timed out")
+
+
+def suspend(one: Container, *, frozen: bool) -> None:
+    """Freeze or thaw all its processes where the cgroup allows it, else stop and continue them one by one."""
+    if not one.running:
+        raise Refusal(NOT_RUNNING, "Container is not running")
+    if systemctl("freeze" if frozen else "thaw", one.unit, quiet=True) != 0:
+        for pid in processes(one):
+            os.kill(pid, 19 if frozen else 18)
+
+
+def processes(one: Container) -> list[int]:
+    """All processes inside, as the host numbers them."""
+    try:
+        inside = Path(f"/proc/{one.init}/ns/pid").readlink()
+    except OSError:
+        return []
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if (entry / "ns/pid").readlink() == inside:
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def enter(one: Container, argv: Sequence[str]) -> list[str]:
+    """The command line that runs `argv` inside a running container; Refusal 31 when it does not run."""
+    inside = one.init
+    if not inside:
+        raise Refusal(NOT_RUNNING, "Container is not running")
+    _share_limit(one)
+    settings = {"PATH": PATH, "HOME": "/root", "SHELL": "/bin/bash", "TERM": os.environ.get("TERM", "dumb")}
+    clean = ["/usr/bin/env", "-i", *(f"{k}={v}" for k, v in settings.items())]
+    return ["/usr/bin/nsenter", "-t", str(inside), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", *clean, *argv]
+
+
+def _share_limit(one: Container) -> None:
+    """What runs inside counts against the container's memory (cgroup v1; on v2 only what its systemd starts)."""
+    try:
+        Path(f"/sys/fs/cgroup/memory/ct{one.ctid}/cgroup.procs").write_text("0")
+    except OSError:
+        return
+
+
+def limit_memory(one: Container, size: int) -> None:
+    """Set the memory of a container, in bytes, in its configuration and where it runs."""
+    one.settings["PHYSPAGES"] = f"{size}:{size}"
+    one.save()
+    files = (f"memory/ct{one.ctid}/memory.limit_in_bytes", f"vz.slice/{one.unit}/memory.max")
+    for file in (Path("/sys/fs/cgroup") / f for f in files):
+        if one.running and file.exists():
+            file.write_text(str(size))
+
+
+def systemctl(*words: str, quiet: bool = False) -> int:
+    """Ask the host's own systemd."""
+    out = subprocess.DEVNULL if quiet else None
+    return subprocess.run(["/bin/systemctl", *words], stdin=subprocess.DEVNULL, stderr=out).returncode
+
+
+def log(words: str) -> None:
+    """A line in /var/log/vzctl.log, as the real one writes them."""
+    try:
+        with Path("/var/log/vzctl.log").open("a") as file:
+            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} vzctl : {words}\n")
+    except OSError:
+        sys.stderr.write("vzctl.log cannot be written\n")

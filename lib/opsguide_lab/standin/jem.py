@@ -1,0 +1,49 @@
+"""Stand-in for jem of the opsguide practice platform: NOT the real program.
+
+usage: jem service start|stop|restart|reload|status [NAME]
+
+Answers one JSON object: result 0, else 4182 restart failed, 4183 start, 4184 stop, 4185 reload. Without a NAME the
+node's own service, SERVICE in /etc/jelastic/metainf.conf. It uses `service`, as the real one does.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+CODES = {"restart": 4182, "start": 4183, "stop": 4184, "reload": 4185, "status": 4186}
+LOG = Path("/var/log/jem.log")
+
+
+def main(argv: list[str]) -> int:
+    """Do one command and print its answer; exit 0 when the result is 0."""
+    if argv[:1] in ([], ["-h"], ["--help"]):
+        print(__doc__)
+        return 0 if argv else 2
+    if argv[0] != "service" or len(argv) < 2 or argv[1] not in CODES:
+        return _answer({"result": 99, "error": f"unknown command: {' '.join(argv)}"})
+    return _service(argv[1], argv[2] if len(argv) > 2 else _own_service())
+
+
+def _service(action: str, name: str) -> int:
+    done = subprocess.run(["/usr/sbin/service", name, action], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    with LOG.open("a") as log:
+        log.write(f"{time.strftime('%F %T')} service {name} {action}: {done.returncode}\n")
+    if done.returncode:
+        words = (done.stderr or done.stdout).strip() or f"{name} is not running"
+        return _answer({"result": CODES[action], "error": words})
+    return _answer({"result": 0, "service": name, **({"status": "running"} if action == "status" else {})})
+
+
+def _own_service() -> str:
+    for line in Path("/etc/jelastic/metainf.conf").read_text().splitlines():
+        if line.startswith("SERVICE="):
+            return line.partition("=")[2].strip('"')
+    return ""
+
+
+def _answer(fields: dict[str, object]) -> int:
+    print(json.dumps(fields))
+    return 0 if fields["result"] == 0 else 1

@@ -1,0 +1,81 @@
+"""Stand-in for prlctl of the opsguide practice platform: NOT the real program.
+
+usage: prlctl list [-a] [-H] [-j] [-o COLUMN,...] [--vmtype all] | start ID | stop ID [--kill] | restart ID
+       prlctl status ID | exec ID COMMAND...   (the command is not given to a shell) | set ID --memsize SIZE
+       columns: uuid status ip type name
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from opsguide_lab.standin import containers as ct
+
+COLUMNS = ("uuid", "status", "ip", "type", "name")
+FAILED = 255
+
+
+def main(argv: list[str]) -> int:
+    """Do one command; prlctl answers 255 where vzctl has a code of its own."""
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(__doc__)
+        return 0 if argv else 2
+    try:
+        return _list(argv[1:]) if argv[0] == "list" else _act(argv[0], argv[1:])
+    except ct.Refusal as refusal:
+        print(f"Failed: {refusal}", file=sys.stderr)
+        return FAILED
+
+
+def _list(words: list[str]) -> int:
+    everything = any(w.startswith("-") and not w.startswith("--") and "a" in w for w in words) or "--all" in words
+    rows = [c for c in ct.all_containers() if everything or c.running]
+    columns = words[words.index("-o") + 1].split(",") if "-o" in words else list(COLUMNS)
+    if unknown := [c for c in columns if c not in COLUMNS]:
+        raise ct.Refusal(FAILED, f"unknown field {unknown[0]}")
+    if "-j" in words or "--json" in words:
+        print(json.dumps([_row(c) for c in rows], indent=4))
+        return 0
+    if "-H" not in words:
+        print(*(_fit(c.upper(), c) for c in columns))
+    for one in rows:
+        print(" ".join(_fit(_row(one)[c], c) for c in columns).rstrip())
+    return 0
+
+
+def _fit(text: str, column: str) -> str:
+    return text.ljust({"uuid": 38, "status": 12, "ip": 15, "type": 4}.get(column, 0))
+
+
+def _row(one: ct.Container) -> dict[str, str]:
+    return {
+        "uuid": f"{{{one.settings.get('UUID', '')}}}", "status": "running" if one.running else "stopped",
+        "ip": one.settings.get("IP_ADDRESS", "-").split("/")[0], "type": "CT", "name": one.settings.get("NAME", ""),
+    }  # fmt: skip
+
+
+def _act(verb: str, words: list[str]) -> int:
+    if not words:
+        raise ct.Refusal(FAILED, "the identifier is missing")
+    one = ct.find(words[0])
+    if verb == "status":
+        print(f"CT {one.settings.get('NAME')} exist {_row(one)['status']}")
+        return 0
+    if verb == "exec":
+        return subprocess.run(ct.enter(one, words[1:])).returncode
+    ct.refuse_locked(one)
+    if verb == "set" and words[1:2] in (["--memsize"], ["--ram"]):
+        from opsguide_lab.standin.vzctl import main as vzctl
+
+        return vzctl(["set", str(one.ctid), *words[1:], "--save"])
+    if verb not in ("start", "stop", "restart"):
+        raise ct.Refusal(FAILED, f"Unrecognized command '{verb}'")
+    if verb == "stop" or (verb == "restart" and one.running):
+        ct.stop(one, fast="--kill" in words)
+    if verb != "stop":
+        ct.start(one)
+    done = {"start": "started", "stop": "stopped", "restart": "restarted"}[verb]
+    print(f"The CT has been successfully {done}.")
+    return 0

@@ -1,0 +1,180 @@
+"""Stand-in for vzctl of the opsguide practice platform: NOT the real program.
+
+usage: vzctl start CTID | stop CTID [--fast] | restart CTID | status CTID
+       vzctl exec CTID COMMAND...     joins COMMAND with spaces for bash -c inside; exits 8 when it fails
+       vzctl exec2 CTID COMMAND...    the same; exits with the command's own code
+       vzctl set CTID [--memsize SIZE] [--hostname NAME] [--onboot yes|no] [--save]
+       vzctl suspend CTID | resume CTID
+       vzctl list [vzlist options]
+
+Exit codes are the manual page's: 8 command failed, 9 locked, 14 no configuration, 20 bad parameter,
+31 not running, 32 already running, 33 cannot stop.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from opsguide_lab.standin import containers as ct
+
+COMMAND_FAILED = 8
+UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "": 1 << 20}
+
+
+def main(argv: list[str]) -> int:
+    """Do one command; the exit code says how it went."""
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(__doc__)
+        return 0 if argv else 2
+    try:
+        return _do(argv[0], argv[1:])
+    except ct.Refusal as refusal:
+        print(refusal, file=sys.stderr)
+        return refusal.code
+    except (OSError, ValueError) as error:
+        print(f"vzctl: {error}", file=sys.stderr)
+        return 3
+
+
+def _do(verb: str, words: list[str]) -> int:
+    if verb == "list":
+        from opsguide_lab.standin.vzlist import main as vzlist
+
+        return vzlist(words)
+    if verb == "lab-onboot":
+        return _onboot()
+    if verb == "lab-stop-all":
+        return _all(ct.stop, [c for c in ct.all_containers() if c.running])
+    if verb not in VERBS:
+        raise ct.Refusal(ct.BAD_PARAMETER, f"Bad command: {verb}")
+    if not words:
+        raise ct.Refusal(ct.BAD_PARAMETER, "CTID is not specified")
+    return VERBS[verb](words[0], words[1:])
+
+
+def _onboot() -> int:
+    code = _all(ct.start, [c for c in ct.all_containers() if c.settings.get("ONBOOT") == "yes" and not c.running])
+    Path("/run/vz").mkdir(exist_ok=True)
+    Path("/run/vz/onboot").write_text(f"{code}\n")
+    return code
+
+
+def _all(act: Callable[[ct.Container], None], many: list[ct.Container]) -> int:
+    failed: list[str] = []
+
+    def one(container: ct.Container) -> None:
+        try:
+            act(container)
+        except ct.Refusal as refusal:
+            failed.append(f"{container.ctid}: {refusal}")
+
+    threads = [threading.Thread(target=one, args=(c,)) for c in many]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(*failed, sep="\n", file=sys.stderr, end="")
+    return 1 if failed else 0
+
+
+def _start(key: str, words: list[str]) -> int:
+    one = ct.find(key)
+    ct.refuse_locked(one)
+    print("Starting container ...", flush=True)
+    ct.start(one)
+    ct.log(f"CT {one.ctid} : Container was successfully started")
+    print("Container was successfully started")
+    return 0
+
+
+def _stop(key: str, words: list[str]) -> int:
+    one = ct.find(key)
+    ct.refuse_locked(one)
+    print("Stopping container ...", flush=True)
+    ct.stop(one, fast="--fast" in words)
+    ct.log(f"CT {one.ctid} : Container was stopped")
+    print("Container was stopped")
+    return 0
+
+
+def _restart(key: str, words: list[str]) -> int:
+    one = ct.find(key)
+    ct.refuse_locked(one)
+    if one.running:
+        _stop(key, words)
+    return _start(key, [])
+
+
+def _status(key: str, words: list[str]) -> int:
+    try:
+        one = ct.find(key)
+    except ct.Refusal:
+        print(f"CTID {key} deleted unmounted down")
+        return 0
+    mounted = "mounted" if one.root.is_mount() else "unmounted"
+    print(f"CTID {one.ctid} exist {mounted} {'running' if one.running else 'down'}")
+    return 0
+
+
+def _exec(key: str, words: list[str]) -> int:
+    if not words:
+        raise ct.Refusal(ct.BAD_PARAMETER, "Command is not specified")
+    line = ct.enter(ct.find(key), ["/bin/bash", "-c", " ".join(words)])
+    return COMMAND_FAILED if subprocess.run(line).returncode else 0
+
+
+def _exec2(key: str, words: list[str]) -> int:
+    if not words:
+        raise ct.Refusal(ct.BAD_PARAMETER, "Command is not specified")
+    line = ct.enter(ct.find(key), ["/bin/bash", "-c", " ".join(words)])
+    os.execv(line[0], line)
+
+
+def _set(key: str, words: list[str]) -> int:
+    one = ct.find(key)
+    ct.refuse_locked(one)
+    for name, value in _pairs(words).items():
+        if name in ("--memsize", "--ram"):
+            ct.limit_memory(one, _size(value))
+        elif name in ("--hostname", "--onboot", "--name"):
+            one.settings[name[2:].upper()] = value
+            one.save()
+        else:
+            raise ct.Refusal(ct.BAD_PARAMETER, f"Invalid option '{name}'")
+    print("CT configuration saved" if "--save" in words else "The changes are applied")
+    return 0
+
+
+def _pairs(words: list[str]) -> dict[str, str]:
+    rest = [w for w in words if w != "--save"]
+    return dict(zip(rest[::2], rest[1::2], strict=False))
+
+
+def _size(text: str) -> int:
+    number, unit = (text[:-1], text[-1].upper()) if text[-1:].isalpha() else (text, "")
+    if not number.isdigit() or unit not in UNITS:
+        raise ct.Refusal(ct.BAD_PARAMETER, f"Invalid memory size: {text}")
+    return int(number) * UNITS[unit]
+
+
+def _suspend(key: str, words: list[str]) -> int:
+    ct.suspend(ct.find(key), frozen=True)
+    print("Container is suspended")
+    return 0
+
+
+def _resume(key: str, words: list[str]) -> int:
+    ct.suspend(ct.find(key), frozen=False)
+    print("Container was successfully resumed")
+    return 0
+
+
+VERBS: dict[str, Callable[[str, list[str]], int]] = {
+    "start": _start, "stop": _stop, "restart": _restart, "status": _status, "exec": _exec, "exec2": _exec2,
+    "set": _set, "suspend": _suspend, "resume": _resume,
+}  # fmt: skip

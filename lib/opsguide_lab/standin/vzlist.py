@@ -1,0 +1,97 @@
+"""Stand-in for vzlist of the opsguide practice platform: NOT the real program.
+
+usage: vzlist [-a] [-H] [-1] [-S] [-j] [-o COLUMN,...] [-s COLUMN] [CTID...]
+       columns: ctid status hostname name ip uuid numproc onboot physpages layout private root ostemplate
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+
+from opsguide_lab.standin import containers as ct
+
+COLUMNS: dict[str, tuple[int, Callable[[ct.Container], str]]] = {
+    "ctid": (10, lambda c: str(c.ctid)),
+    "veid": (10, lambda c: str(c.ctid)),
+    "uuid": (36, lambda c: c.settings.get("UUID", "-")),
+    "numproc": (10, lambda c: str(len(ct.processes(c))) if c.running else "-"),
+    "status": (-9, lambda c: "running" if c.running else "stopped"),
+    "ip": (-15, lambda c: c.settings.get("IP_ADDRESS", "-").split("/")[0]),
+    "hostname": (-32, lambda c: c.settings.get("HOSTNAME", "-")),
+    "name": (-32, lambda c: c.settings.get("NAME", "-")),
+    "onboot": (6, lambda c: c.settings.get("ONBOOT", "no")),
+    "physpages": (12, lambda c: c.settings.get("PHYSPAGES", "-").split(":")[0]),
+    "private": (-32, lambda c: f"/vz/private/{c.ctid}"),
+    "root": (-32, lambda c: str(c.root)),
+    "ostemplate": (-16, lambda c: c.settings.get("OSTEMPLATE", "-")),
+    "layout": (6, lambda c: "simfs"),
+}
+LONG = {"--all": "-a", "--no-header": "-H", "--stopped": "-S", "--json": "-j", "--output": "-o", "--sort": "-s"}
+HEADS = {"ip": "IP_ADDR", "numproc": "NPROC", "physpages": "PHYSP"}
+
+
+def main(argv: list[str]) -> int:
+    """Print the containers; without -a only those that run."""
+    if "--help" in argv or "-h" in argv:
+        print(__doc__)
+        return 0
+    try:
+        return _print(argv)
+    except ct.Refusal as refusal:
+        print(refusal, file=sys.stderr)
+        return refusal.code
+
+
+def _print(argv: list[str]) -> int:
+    flags, columns, order, keys = _read(argv)
+    rows = [ct.find(k) for k in keys] if keys else ct.all_containers()
+    rows = [c for c in rows if keys or "a" in flags or c.running != ("S" in flags)]
+    rows.sort(key=lambda c: c.ctid if order in ("ctid", "veid") else COLUMNS[order][1](c))
+    if "j" in flags:
+        print(json.dumps([_row(c) for c in rows], indent=2))
+        return 0
+    if "1" in flags:
+        columns, flags = ["ctid"], flags | {"H"}
+    widths = [COLUMNS[name][0] for name in columns]
+    if "H" not in flags:
+        print(*(_fit(HEADS.get(n, n.upper()), w) for n, w in zip(columns, widths, strict=True)))
+    for one in rows:
+        print(" ".join(_fit(COLUMNS[n][1](one), w) for n, w in zip(columns, widths, strict=True)).rstrip())
+    return 0
+
+
+def _read(argv: list[str]) -> tuple[set[str], list[str], str, list[str]]:
+    flags: set[str] = set()
+    columns, order, keys, words = ["ctid", "numproc", "status", "ip", "hostname"], "ctid", [], list(argv)
+    while words:
+        word = words.pop(0)
+        if not word.startswith("-"):
+            keys.append(word)
+            continue
+        word = LONG.get(word, word)
+        for at, letter in enumerate(word[1:], 2):
+            if letter in "os":
+                value = word[at:] or (words.pop(0) if words else "")
+                columns, order = (value.split(","), order) if letter == "o" else (columns, value.lstrip("-"))
+                break
+            if letter not in "aHS1jn":
+                raise ct.Refusal(ct.BAD_PARAMETER, f"vzlist: invalid option -- '{letter}'")
+            flags.add(letter)
+    for name in [*columns, order]:
+        if name not in COLUMNS:
+            raise ct.Refusal(1, f"Unknown field: {name}")
+    return flags, columns, order, keys
+
+
+def _row(one: ct.Container) -> dict[str, object]:
+    return {
+        "ctid": one.ctid, "uuid": COLUMNS["uuid"][1](one), "hostname": COLUMNS["hostname"][1](one),
+        "name": COLUMNS["name"][1](one), "status": COLUMNS["status"][1](one), "ip": [COLUMNS["ip"][1](one)],
+        "private": f"/vz/private/{one.ctid}", "root": str(one.root), "onboot": one.settings.get("ONBOOT") == "yes",
+    }  # fmt: skip
+
+
+def _fit(text: str, width: int) -> str:
+    return text.rjust(width) if width > 0 else text.ljust(-width)
