@@ -111,6 +111,7 @@ class Sshd:
             "StrictModes no",
             "UsePAM no",
             "LogLevel VERBOSE",
+            "SetEnv SHLVL=2",  # else bash takes the tester's own ~/.bashrc for a part of the test
         ]
         return "\n".join([*self.options, *mine]) + "\n"
 

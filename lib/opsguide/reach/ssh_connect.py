@@ -192,11 +192,12 @@ def _authenticate(
 
 
 def _facts(transport: paramiko.Transport, shown: paramiko.PKey) -> dict[str, str | bool]:
-    kex, cipher = transport.kex_engine, str(getattr(transport, "remote_cipher", ""))
+    known = getattr(transport, "_kex_info", {})  # the library keeps the class, and not the name
+    cipher = str(getattr(transport, "remote_cipher", ""))
     return {
         "host_key": hostkeys.fingerprint(shown.asbytes()),
         "host_key_type": shown.get_name(),
-        "kex": str(getattr(kex, "name", "")),
+        "kex": next((name for name in KEX if known.get(name) is type(transport.kex_engine)), ""),
         "cipher": cipher,
         "mac": "" if "gcm" in cipher else str(getattr(transport, "remote_mac", "")),
         "strict_kex": bool(getattr(transport, "agreed_on_strict_kex", False)),
