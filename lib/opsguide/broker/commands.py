@@ -13,20 +13,25 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from opsguide.broker.redaction import Lines, Redactor
+from opsguide.broker.pump import Pump
+from opsguide.broker.redaction import Redactor
 from opsguide.broker.state import Hold, State
 from opsguide.broker.targets import Target
 from opsguide.errors import StoreError, UnreachableError
 from opsguide.guide import expectations
-from opsguide.reach.api import PlatformApi
 from opsguide.reach.ssh import Connections
 from opsguide.record import words
 from opsguide.record.archive import RunFolder
-from opsguide.record.visible import Stream
 
-TEXT_LIMIT = 4 << 20
+if TYPE_CHECKING:
+    from opsguide.reach.api import PlatformApi
+
+STATES = {"ok": "ok", "failed": "ok", "timeout": "timeout", "lost": "lost", "cancelled": "unknown"}
+TIMED_OUT = (124, 137)
+UNCLEAR = ("timeout", "lost", "unknown")
+INLINE = 65536
 
 
 class Reach(Protocol):
@@ -40,6 +45,28 @@ class Reach(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Command:
+    """One command to send. `deadline` in seconds; `holds` makes it a change whose end must be known.
+
+    `screen` is what the operator sees: `live` all of it, `sent` the line alone (the caller shows the answer),
+    `failure` only what fails, `nothing`. `judged` is off for a proof of kind, which has its own judge.
+    """
+
+    target: Target
+    verb: str
+    step: str
+    deadline: float
+    expect: dict[str, Any] | None = None
+    stdin: bytes = b""
+    holds: bool = False
+    note: str = ""
+    undo: str = ""
+    tries: int = 1
+    screen: str = "live"
+    judged: bool = True
+
+
 @dataclass
 class Seen:
     """What came of one command. `state` is of the record's states; `text` is standard output, redacted."""
@@ -49,7 +76,9 @@ class Seen:
     seconds: float = 0.0
     text: str = ""
     note: str = ""
+    met: bool | None = None
     fields: dict[str, Any] = field(default_factory=dict)
+    raw: bytes = b""
     sent: dict[str, Any] = field(default_factory=dict)
     answer: dict[str, Any] = field(default_factory=dict)
 
@@ -58,12 +87,17 @@ class Commands:
     """The sender of one run."""
 
     def __init__(
-        self, folder: RunFolder, state: State, reach: Reach, say: Callable[[list[str]], None], person: str, records: str
+        self,
+        folder: RunFolder,
+        state: State,
+        reach: Reach,
+        say: Callable[[list[str]], None],
+        person: str,
+        records: str,
     ) -> None:
         self._folder, self._state, self._reach, self._say = folder, state, reach, say
         self._person, self._records = person, records
         self._count = 0
-        self._raw: bytearray | None = None
         self.cancel = threading.Event()
 
     @property
@@ -89,242 +123,121 @@ class Commands:
         """Say how a command ended."""
         self.show(seen.answer, send=seen.sent, streamed=streamed)
 
-    def send(
-        self,
-        target: Target,
-        verb: str,
-        step: str,
-        *,
-        expect: dict[str, Any] | None = None,
-        stdin: bytes = b"",
-        deadline: float,
-        hold: bool = False,
-        note: str = "",
-        undo: str = "",
-        tries: int = 0,
-        quiet: bool = False,
-        proof: bool = False,
-    ) -> Seen:
-        """Journal, send, journal. `expect` judges the answer (exit 0 by default).
-
-        With `tries` (from 1) the answer is not shown: the caller shows the last one. `quiet` shows failures only;
-        a `proof` is judged by its asker and shown nowhere.
-        """
-        expect = expectations.checked(expect)
-        number = self.number()
-        if hold:
-            self._hold(target, number)
+    def send(self, command: Command) -> Seen:
+        """Journal, send, journal; StoreError when the record cannot be written."""
+        number, expect = self.number(), expectations.checked(command.expect)
+        if command.holds:
+            self._hold(command.target, number)
         try:
-            sent = self._announce(target, verb, step, number, expect, deadline, note, undo, tries)
+            sent = self._announce(command, number, expect)
         except StoreError:
-            if hold:
-                self._state.release(target.element.name)
+            if command.holds:
+                self._state.release(command.target.element.name)
             raise
-        live = not quiet and not tries
-        if live or (tries == 1 and not quiet):
+        if command.screen in ("live", "sent"):
             self.show(sent)
-        seen = (
-            self._call(target, deadline)
-            if target.args is not None
-            else self._run(target, number, stdin, deadline, live, cancel=None if hold else self.cancel)
-        )
-        return self._ended(
-            target, number, sent, seen, expect, hold, live, quiet and not proof, tries or int(proof), proof
-        )
-
-    def fetch(self, target: Target, step: str, deadline: float) -> tuple[bytes, Seen]:
-        """The bytes of a look as they are, for use in the broker alone; record and screen get them redacted."""
-        raw = bytearray()
-        self._raw = raw
-        try:
-            seen = self.send(target, "look", step, deadline=deadline, quiet=True)
-        finally:
-            self._raw = None
-        return bytes(raw), seen
-
-    def _announce(
-        self,
-        target: Target,
-        verb: str,
-        step: str,
-        number: int,
-        expect: dict[str, Any],
-        deadline: float,
-        note: str,
-        undo: str,
-        tries: int,
-    ) -> dict[str, Any]:
-        return self.write(
-            "send",
-            command=number,
-            step=step,
-            verb=verb,
-            on=target.element.name,
-            kind_of="ssh" if target.args is None else "api",
-            template=target.template,
-            slots=target.filled if target.args is None else {k: str(v) for k, v in target.args.items()},
-            line=target.shown,
-            deadline=deadline,
-            expect=expect,
-            expect_words=expectations.words(expect),
-            row=None,
-            undo=undo or None,
-            note=note,
-            **({"try": tries} if tries else {}),
-        )
-
-    def _hold(self, target: Target, number: int) -> None:
-        run, at = self._folder.run, self._folder.run.split("-")[0]
-        self._state.hold(
-            Hold(target.element.name, run, self._records, number, target.shown, at, self._person, target.entry.settle)
-        )
-
-    def _run(
-        self, target: Target, number: int, stdin: bytes, deadline: float, live: bool, cancel: threading.Event | None
-    ) -> Seen:
-        pump = _Pump(
-            self._folder, number, self._reach.redactor, self._say if live else (lambda lines: None), cancel, self._raw
-        )
-        try:
-            got = self._reach.connections.run(
-                target.host, target.line, stdin=stdin, deadline=deadline, sink=pump.take, cancel=pump.stop
-            )
-        except UnreachableError as error:
-            pump.end()
-            return Seen("not-run", None, 0.0, "", f"{error.words}; {error.next}" if error.next else error.words)
-        fields = pump.end()
-        state = {"ok": "ok", "timeout": "timeout", "lost": "lost", "cancelled": "unknown"}[got.outcome]
-        if state == "ok" and got.exit in (124, 137) and cancel is None:
-            state = "timeout"
-        return Seen(state, got.exit, got.seconds, pump.text, got.note, fields)
-
-    def _call(self, target: Target, deadline: float) -> Seen:
-        try:
-            got = self._reach.api(deadline).call(target.template, target.args or {})
-        except UnreachableError as error:
-            return Seen("not-run", None, 0.0, "", f"{error.words}; {error.next}" if error.next else error.words)
-        body = json.dumps(got.body, ensure_ascii=False) if got.body is not None else got.text
-        text = self._reach.redactor.text(body)
-        state = {"ok": "ok", "failed": "ok"}.get(got.outcome, got.outcome)
-        status = got.result if got.result is not None else None
-        out = text if len(text) <= 65536 else text[:65536]
-        fields = {
-            "out": out,
-            "out_file": "",
-            "out_bytes": len(text.encode()),
-            "err": "",
-            "err_file": "",
-            "err_bytes": 0,
-        }
-        return Seen(state, status, got.seconds, text, "", fields)
-
-    def _ended(
-        self,
-        target: Target,
-        number: int,
-        sent: dict[str, Any],
-        seen: Seen,
-        expect: dict[str, Any],
-        hold: bool,
-        live: bool,
-        quiet: bool,
-        tries: int,
-        proof: bool,
-    ) -> Seen:
-        met: bool | None = None
-        said = seen.note
-        if seen.state == "ok" and not proof:
-            verdict = expectations.judge(expect, seen.exit, seen.text)
-            met, said = verdict.met, verdict.words + (f"; {seen.note}" if seen.note else "")
-            seen.state = "ok" if met else "failed"
-        unclear = seen.state in ("timeout", "lost", "unknown")
-        answer = self.write(
+        seen = self._call(command) if command.target.args is not None else self._run(command, number)
+        seen.sent = sent
+        self._judge(command, expect, seen)
+        seen.answer = self.write(
             "answer",
             command=number,
             state=seen.state,
             exit=seen.exit,
             seconds=round(seen.seconds, 3),
-            met=met,
-            words=said,
-            tries=tries or 1,
+            met=seen.met,
+            words=seen.note,
+            tries=command.tries,
             **seen.fields,
         )
-        seen.note, seen.sent, seen.answer = said, sent, answer
-        if quiet and not met:
-            self.show(sent)
-        if not tries and (live or not met):
-            self.show_answer(seen, streamed=live and target.args is None)
-        if hold and unclear:
-            self.show(
-                self.write(
-                    "hold",
-                    element=target.element.name,
-                    command=number,
-                    settle=target.entry.settle,
-                    words=f"nobody knows whether command {number} took effect",
-                )
-            )
-        elif hold:
-            self._state.release(target.element.name)
+        self._show_end(command, seen)
+        if command.holds:
+            self._known(command, number, seen)
         return seen
 
+    def _announce(self, command: Command, number: int, expect: dict[str, Any]) -> dict[str, Any]:
+        target = command.target
+        slots = target.filled if target.args is None else {k: str(v) for k, v in target.args.items()}
+        return self.write(
+            "send",
+            command=number,
+            step=command.step,
+            verb=command.verb,
+            on=target.element.name,
+            kind_of="ssh" if target.args is None else "api",
+            template=target.template,
+            slots=slots,
+            line=target.shown,
+            deadline=command.deadline,
+            expect=expect,
+            expect_words=expectations.words(expect),
+            row=None,
+            undo=command.undo or None,
+            note=command.note,
+            **({"try": command.tries} if command.tries > 1 else {}),
+        )
 
-class _Pump:
-    """Takes output as it comes: redacts, stores, shows. A full disk stops the command."""
+    def _hold(self, target: Target, number: int) -> None:
+        name, at, settle = target.element.name, self.run.split("-")[0], target.entry.settle
+        self._state.hold(Hold(name, self.run, self._records, number, target.shown, at, self._person, settle))
 
-    def __init__(
-        self,
-        folder: RunFolder,
-        number: int,
-        redactor: Redactor,
-        say: Callable[[list[str]], None],
-        cancel: threading.Event | None,
-        raw: bytearray | None,
-    ) -> None:
-        self._raw = raw
-        self._lines = {name: Lines(redactor) for name in ("out", "err")}
-        self._spools = {name: folder.journal.output(number, name) for name in ("out", "err")}
-        self._shown = {"out": Stream("  "), "err": Stream("! ")}
-        self._say, self._kept, self._size = say, [""], 0
-        self.stop = cancel if cancel is not None else threading.Event()
-        self.broken: StoreError | None = None
-
-    def take(self, stream: str, chunk: bytes, final: bool = False) -> None:
-        """The transport's sink."""
-        if self._raw is not None and stream == "out":
-            self._raw += chunk
-        text = self._lines[stream].feed(chunk, final)
-        if not text or self.broken:
+    def _known(self, command: Command, number: int, seen: Seen) -> None:
+        """Take the hold away, or say that it stays."""
+        name = command.target.element.name
+        if seen.state not in UNCLEAR:
+            self._state.release(name)
             return
+        unclear = f"nobody knows whether command {number} took effect"
+        self.show(self.write("hold", element=name, command=number, settle=command.target.entry.settle, words=unclear))
+
+    def _run(self, command: Command, number: int) -> Seen:
+        target, cancel = command.target, None if command.holds else self.cancel
+        say = self._say if command.screen == "live" else None
+        pump = Pump(self._folder.journal, number, self._reach.redactor, say, cancel)
         try:
-            self._spools[stream].write(text)
-        except StoreError as error:
-            self.broken = error
-            self.stop.set()
+            got = self._reach.connections.run(
+                target.host,
+                target.line,
+                stdin=command.stdin,
+                deadline=command.deadline,
+                sink=pump.take,
+                cancel=pump.stop,
+            )
+        except UnreachableError as error:
+            return Seen("not-run", note=_reason(error), fields=pump.end())
+        fields = pump.end()
+        state = STATES[got.outcome]
+        if state == "ok" and command.holds and got.exit in TIMED_OUT:
+            state = "timeout"
+        return Seen(state, got.exit, got.seconds, pump.text, got.note, fields=fields, raw=bytes(pump.raw))
+
+    def _call(self, command: Command) -> Seen:
+        try:
+            got = self._reach.api(command.deadline).call(command.target.template, command.target.args or {})
+        except UnreachableError as error:
+            return Seen("not-run", note=_reason(error))
+        body = json.dumps(got.body, ensure_ascii=False) if got.body is not None else got.text
+        text = self._reach.redactor.text(body)
+        fields = {"out": text[:INLINE], "out_file": "", "out_bytes": len(text.encode())}
+        return Seen(STATES[got.outcome], got.result, got.seconds, text, fields=fields)
+
+    @staticmethod
+    def _judge(command: Command, expect: dict[str, Any], seen: Seen) -> None:
+        if seen.state != "ok" or not command.judged:
             return
-        if stream == "out" and self._size < TEXT_LIMIT:
-            self._kept.append(text)
-            self._size += len(text)
-        lines = self._shown[stream].feed(text)
-        if lines:
-            self._say(lines)
+        verdict = expectations.judge(expect, seen.exit, seen.text)
+        seen.state = "ok" if verdict.met else "failed"
+        if command.expect is not None or not verdict.met:
+            seen.met = verdict.met
+            seen.note = "; ".join(filter(None, (verdict.words, seen.note)))
 
-    def end(self) -> dict[str, Any]:
-        """Close both streams; StoreError when something could not be stored."""
-        for name in ("out", "err"):
-            self.take(name, b"", final=True)
-        if self.broken:
-            for spool in self._spools.values():
-                spool.discard()
-            raise self.broken
-        fields: dict[str, Any] = {}
-        for name in ("out", "err"):
-            kept = self._spools[name].close()
-            self._say(self._shown[name].end(kept.get(f"{name}_file") or "events.jsonl"))
-            fields |= kept
-        return fields
+    def _show_end(self, command: Command, seen: Seen) -> None:
+        if command.screen == "live":
+            self.show_answer(seen, streamed=command.target.args is None)
+        elif command.screen == "failure" and seen.state != "ok":
+            self.show(seen.sent)
+            self.show_answer(seen)
 
-    @property
-    def text(self) -> str:
-        """Standard output so far, up to 4 MiB."""
-        return "".join(self._kept)
+
+def _reason(error: UnreachableError) -> str:
+    return "; ".join(filter(None, (error.words, error.next)))

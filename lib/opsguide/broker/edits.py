@@ -18,7 +18,7 @@ from typing import Any
 
 import whatthepatch
 
-from opsguide.broker.commands import Commands, Seen
+from opsguide.broker.commands import UNCLEAR, Command, Commands, Seen
 from opsguide.broker.targets import TIMEOUT_GRACE, Grounds, Target, refuse_into_containers
 from opsguide.errors import FailedError, InputError, RefusedError, UnknownError
 from opsguide.guide import kinds, scopes, slots
@@ -95,7 +95,7 @@ class Edit:
             self._run("edit", ["rm", "-f", "--", staged])
             raise
         seen = self._run("edit", ["mv", "-T", "--", staged, self.path], hold=True)
-        if seen.state in ("timeout", "lost", "unknown"):
+        if seen.state in UNCLEAR:
             raise UnknownError(
                 f"the swap of {self.path} ended {seen.state}",
                 where=self.grounds.element.name,
@@ -151,10 +151,10 @@ class Edit:
 
     def _read(self) -> bytes:
         target = self._target("look", ["cat", self.path])
-        content, seen = self.commands.fetch(target, self.step, DEADLINE)
+        seen = self.commands.send(Command(target, "look", self.step, DEADLINE, screen="failure"))
         if seen.state != "ok":
             raise FailedError(f"{self.path} cannot be read: {seen.note}", where=self.grounds.element.name)
-        return content
+        return seen.raw
 
     def _run(self, verb: str, argv: list[str], stdin: bytes = b"", hold: bool = False, expect: str = "") -> Seen:
         wanted = {"name": "says", "args": [expect], "exit": 0} if expect else None
@@ -162,7 +162,7 @@ class Edit:
         grace = TIMEOUT_GRACE if verb == "edit" else 0.0
         note = f"{len(stdin)} bytes on standard input, sha256 {_digest(stdin)[:12]}" if stdin else ""
         return self.commands.send(
-            target, verb, self.step, deadline=DEADLINE + grace, stdin=stdin, hold=hold, expect=wanted, note=note
+            Command(target, verb, self.step, DEADLINE + grace, wanted, stdin=stdin, holds=hold, note=note)
         )
 
     def _target(self, verb: str, argv: list[str]) -> Target:

@@ -20,7 +20,7 @@ from typing import Any
 
 from opsguide import __version__, places
 from opsguide.broker import proof, requests, sources
-from opsguide.broker.commands import Commands, Reach
+from opsguide.broker.commands import Command, Commands, Reach
 from opsguide.broker.order import Steps
 from opsguide.broker.state import Locks, State
 from opsguide.broker.targets import Grounds, Target
@@ -234,7 +234,7 @@ def _prove(run: Run, reach: Reach) -> None:
         entry = scopes.Entry(command, "look")
         shown = quoting.shown_line(platform.ssh.config, host.name, line)
         target = Target(entry, host, host, command, {}, line, shown)
-        seen = run.commands.send(target, "proof", "", deadline=PROOF_SECONDS, quiet=True, proof=True)
+        seen = run.commands.send(Command(target, "proof", "", PROOF_SECONDS, screen="nothing", judged=False))
         if seen.exit is None:
             raise _unreached(host, seen.note)
         return proof.Asked(seen.exit, seen.text)
@@ -242,7 +242,7 @@ def _prove(run: Run, reach: Reach) -> None:
     def ask_api(method: str, args: dict[str, Any]) -> proof.Asked | None:
         entry = scopes.Entry(method, "look", args=args)
         target = Target(entry, element, host, method, {}, "", f"{method} {args or ''}".strip(), args)
-        seen = run.commands.send(target, "proof", "", deadline=API_PROOF_SECONDS, quiet=True, proof=True)
+        seen = run.commands.send(Command(target, "proof", "", API_PROOF_SECONDS, screen="nothing", judged=False))
         return proof.Asked(seen.exit, seen.text) if seen.exit is not None else None
 
     found = proof.prove(platform, element, ask, ask_api, lambda: reach.connections.host_key(host))

@@ -126,7 +126,7 @@ class Locks:
     def take(self, path: Path, element: str, holder: dict[str, Any]) -> None:
         """Lock one file and write the holder into it."""
         try:
-            file = path.open("a+", encoding="utf-8")  # noqa: SIM115
+            file = path.open("a+", encoding="utf-8")
         except OSError as error:
             raise StoreError(f"the lock cannot be opened: {error.strerror}", where=str(path)) from None
         try:

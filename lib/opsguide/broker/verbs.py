@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from opsguide.broker import edits
-from opsguide.broker.commands import Commands, Seen
+from opsguide.broker.commands import UNCLEAR, Command, Commands, Seen
 from opsguide.broker.order import Step, Steps
 from opsguide.broker.state import State
 from opsguide.broker.targets import TIMEOUT_GRACE, Grounds, Target, targets
@@ -51,7 +51,7 @@ class Verbs:
         answers = []
         for target in found:
             deadline = self._deadline(request, target)
-            seen = self.commands.send(target, "look", step.slug, expect=expect, deadline=deadline)
+            seen = self.commands.send(Command(target, "look", step.slug, deadline, expect=request.get("expect")))
             if seen.state != "ok" and self.mode != "request":
                 raise self._failed("look", target, seen)
             answers.append({"on": target.element.name, "text": seen.text, "exit": seen.exit, "state": seen.state})
@@ -89,8 +89,8 @@ class Verbs:
             return
         self.state.refuse_held([target.element.name])
         deadline = self._deadline(request, target)
-        seen = self.commands.send(target, "change", step.slug, deadline=deadline, hold=True, undo=undo)
-        if seen.state in ("timeout", "lost", "unknown"):
+        seen = self.commands.send(Command(target, "change", step.slug, deadline, holds=True, undo=undo))
+        if seen.state in UNCLEAR:
             self.undone += 1
         if seen.state != "ok":
             raise self._failed("change", target, seen)
@@ -140,19 +140,15 @@ class Verbs:
             when = f" within {request['within']}" if within else f" for {request['hold']}" if hold else ""
             return self._plan(found, "prove", step, expectations.words(expect) + when, "")
         for target in found:
-            self._prove_one(step, target, expect, within, hold, request)
+            self._prove_one(step, target, within, hold, request)
         step.unproven = ""
         return None
 
-    def _prove_one(
-        self, step: Step, target: Target, expect: dict[str, Any], within: float, hold: float, request: dict[str, Any]
-    ) -> None:
+    def _prove_one(self, step: Step, target: Target, within: float, hold: float, request: dict[str, Any]) -> None:
         start, tries, pause, said = time.monotonic(), 0, FIRST_PAUSE, 0.0
         while True:
             tries += 1
-            seen = self.commands.send(
-                target, "prove", step.slug, expect=expect, tries=tries, deadline=self._deadline(request, target)
-            )
+            seen = self.commands.send(self._ask(step, target, request, tries))
             passed = time.monotonic() - start
             met = seen.state == "ok"
             over = passed + pause > (hold if hold else within)
@@ -166,6 +162,10 @@ class Verbs:
         self.commands.show_answer(seen)
         if not met:
             raise self._failed("prove", target, seen)
+
+    def _ask(self, step: Step, target: Target, request: dict[str, Any], tries: int) -> Command:
+        deadline, screen = self._deadline(request, target), "sent" if tries == 1 else "nothing"
+        return Command(target, "prove", step.slug, deadline, expect=request.get("expect"), tries=tries, screen=screen)
 
     def _step(self, request: dict[str, Any]) -> Step:
         step = self.steps.current
@@ -203,7 +203,7 @@ class Verbs:
         for what in self.open.values():
             self.commands.show({"type": "open", **what})
         where, answer = target.element.name, (seen.text.strip().splitlines() or [""])[-1][:200]
-        if verb == "change" and seen.state in ("timeout", "lost", "unknown"):
+        if verb == "change" and seen.state in UNCLEAR:
             return UnknownError(
                 f"the change ended {seen.state}: nobody knows whether it took effect, and {where} is held",
                 where=where,

@@ -10,7 +10,6 @@ from opsguide.broker.redaction import Redactor
 from opsguide.broker.state import Hold, State
 from opsguide.errors import LockedError, OpsguideError
 from opsguide.reach import inventory, secrets
-from opsguide.reach.api import PlatformApi
 from opsguide.reach.inventory import Platform
 from opsguide.reach.ssh import Connections
 from opsguide.record import orphans
@@ -18,6 +17,7 @@ from opsguide.record.archive import Archive
 
 if TYPE_CHECKING:
     from opsguide.broker.session import Session
+    from opsguide.reach.api import PlatformApi
 
 
 class Outside:
@@ -31,6 +31,8 @@ class Outside:
 
     def api(self, timeout: float | None = None) -> PlatformApi:
         """The platform API's client; `timeout` in seconds."""
+        from opsguide.reach.api import PlatformApi
+
         assert self.platform.api is not None
         return PlatformApi(self.platform.api.url, self._token, timeout or self.platform.api.timeout)
 

@@ -72,7 +72,7 @@ def judge(expect: dict[str, Any], status: int | None, text: str) -> Judgement:
         return Judgement(False, f"expected {words(expect)}, got exit {status}")
     met = _met(expect["name"], expect["args"], text)
     if met:
-        return Judgement(True, _first(text) or "nothing was said" if expect["name"] != "exits" else "exit as expected")
+        return Judgement(True, words(expect))
     return Judgement(False, f"expected {words(expect)}, got {_first(text) or 'nothing'}")
 
 
