@@ -101,6 +101,7 @@ def down(say: Say, names: Sequence[str] | None = None) -> None:
     with _alone():
         if names is None:
             _end("")
+            (places.API / "state.json").unlink(missing_ok=True)
             shutil.rmtree(places.RUN, ignore_errors=True)
         else:
             with contextlib.suppress(LabError):

@@ -1,6 +1,161 @@
-"""placeholder"""
+"""Stand-in for the platform API of the practice platform: NOT the real one. Runs as a process of its own.
 
-from opsguide_lab import control
-from opsguide_lab.places import API_SOCKET
+Rules:
+- The HTTP status is always 200; `result` 0 is success, 8202 is a wrong session, 5 something that is not there.
+- A session is the token of the lab, as `session` or `token`.
+- Every call that arrives is a line in `requests.jsonl`, written before it is answered; no session is in it.
+- Faults: down (nothing listens), hang (no answer while it lasts), lose (the work is done, the connection breaks),
+  fail:METHOD=CODE, contradict (answers disagree with what the hosts are); the empty word mends it.
+"""
 
-control.serve(API_SOCKET, lambda q: {"ok": 1}).join()
+from __future__ import annotations
+
+import contextlib
+import hmac
+import json
+import re
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from opsguide_lab import control, platform_state
+from opsguide_lab.places import API, API_SOCKET, API_TOKEN
+from opsguide_lab.platform_methods import DENIED, METHODS, NOT_FOUND, SLOW, Failure, contradicted
+from opsguide_lab.topology import API_ADDRESS, API_PORT
+
+PATHS = re.compile(r"/(?:1\.0|JElastic|JBilling)/([a-z]+)/([a-z]+)/rest/([a-z]+)", re.IGNORECASE)
+LIMIT = 1 << 20
+FAULT = re.compile(r"|down|hang|lose|contradict|fail:[A-Za-z.]+=\d+")
+
+
+class Platform:
+    """The state, the fault in force, and the door."""
+
+    def __init__(self) -> None:
+        self.state = platform_state.load()
+        self.word = ""
+        self.mended = threading.Event()
+        self.lock = threading.RLock()
+        self.door: ThreadingHTTPServer | None = None
+
+    def open(self) -> None:
+        """Listen, where it does not yet."""
+        if self.door is None:
+            self.door = Door((API_ADDRESS, API_PORT), type("Calls", (Calls,), {"platform": self}))
+            threading.Thread(target=self.door.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening: who connects is refused."""
+        if self.door is not None:
+            self.door.shutdown()
+            self.door.server_close()
+            self.door = None
+
+    def handle(self, question: dict[str, Any]) -> dict[str, Any]:
+        """Answer a question of the lab's own: ping, or a fault to put in force."""
+        if question["do"] == "fault":
+            word = str(question["word"])
+            if not FAULT.fullmatch(word):
+                return {"error": f"no fault of the platform API is called {word!r}"}
+            self.word = word
+            self.mended.set()
+            self.mended = threading.Event()
+            (self.close if word == "down" else self.open)()
+        return {"word": self.word}
+
+    def call(self, method: str, arguments: dict[str, str]) -> dict[str, Any]:
+        """One call: written down, then done."""
+        token = arguments.pop("session", "") or arguments.pop("token", "")
+        arguments.pop("token", None)
+        valid = hmac.compare_digest(token.encode(), API_TOKEN.read_text().strip().encode())
+        line: dict[str, Any] = {"at": time.time(), "method": method, "args": arguments}
+        line["session"] = "valid" if valid else "wrong" if token else "none"
+        if self.word == "hang":
+            self._note({**line, "result": None})
+            self.mended.wait()
+            return {}
+        answer = self._answer(method, arguments) if valid else _failed(DENIED, "permission denied")
+        self._note({**line, "result": answer["result"]})
+        return contradicted(answer) if self.word == "contradict" else answer
+
+    def _note(self, line: dict[str, Any]) -> None:
+        with self.lock, (API / "requests.jsonl").open("a") as log:
+            log.write(json.dumps(line) + "\n")
+
+    def _answer(self, method: str, arguments: dict[str, str]) -> dict[str, Any]:
+        name, _, code = self.word.removeprefix("fail:").partition("=")
+        if self.word.startswith("fail:") and f".{method}".endswith(f".{name.lower()}"):
+            return _failed(int(code), "failed as the lab was told to")
+        if method not in METHODS:
+            return _failed(NOT_FOUND, f"method {method} is not found")
+        try:
+            # a call that reaches into a container takes its time and changes nothing in the state
+            with contextlib.nullcontext() if method in SLOW else self.lock:
+                return {"result": 0, **METHODS[method](self.state, arguments)}
+        except Failure as failure:
+            return _failed(failure.result, str(failure))
+
+
+def _failed(result: int, words: str) -> dict[str, Any]:
+    return {"result": result, "error": words, "source": "lab"}
+
+
+class Door(ThreadingHTTPServer):
+    """Listens on the loopback; a thread for each connection."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+
+class Calls(BaseHTTPRequestHandler):
+    """One connection."""
+
+    platform: Platform
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    timeout = 60
+
+    def do_GET(self) -> None:
+        """A call with its arguments in the address."""
+        self._call(b"")
+
+    def do_POST(self) -> None:
+        """A call with its arguments in the body."""
+        self._call(self.rfile.read(min(int(self.headers.get("Content-Length") or 0), LIMIT)))
+
+    def _call(self, body: bytes) -> None:
+        address = urlsplit(self.path)
+        pairs = parse_qsl(address.query, keep_blank_values=True) + parse_qsl(body.decode(), keep_blank_values=True)
+        if (word := self.platform.word) == "down":
+            self.close_connection = True
+            return
+        path = PATHS.fullmatch(address.path)
+        method = ".".join(path.groups()).lower() if path else address.path
+        answer = self.platform.call(method, dict(pairs))
+        if word in ("lose", "hang"):
+            self.close_connection = True
+            return
+        text = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: `requests.jsonl` is the log."""
+
+
+def main() -> int:
+    """Run until killed."""
+    platform = Platform()
+    platform.open()
+    control.serve(API_SOCKET, platform.handle).join()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""The methods of the platform API stand-in. Adding one: write a function of state and arguments and name it in METHODS.
+
+Rules:
+- A method answers `{"result": 0, ...}` or raises `Failure`; the HTTP status is 200 either way.
+- EditHdNode takes the whole record of a host: a record sent without soapPort or tcpPort silently stores 0 there.
+- RestartServices restarts the node's service in the real container; its failure is the answer's, not the call's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from opsguide_lab import elements
+from opsguide_lab.errors import LabError
+from opsguide_lab.platform_state import Record, State
+
+Arguments = dict[str, str]
+Method = Callable[[State, Arguments], Record]
+
+DENIED = 8202
+NOT_FOUND = 5
+BAD_PARAMETER = 3
+RESTART_FAILED = 4182
+STATUSES = ("ACTIVE", "MAINTENANCE", "INFRASTRUCTURE_NODE", "UNLICENSED")
+
+
+class Failure(Exception):  # noqa: N818 - an answer of the API, not an error of the lab
+    """An answer with a result other than 0."""
+
+    def __init__(self, result: int, words: str) -> None:
+        super().__init__(words)
+        self.result = result
+
+
+def get_hosts(state: State, arguments: Arguments) -> Record:
+    """All host records, or those whose ids are asked for."""
+    wanted = [i for i in arguments.get("ids", "").split(",") if i]
+    return {"array": [h for h in state.hosts if not wanted or str(h["id"]) in wanted]}
+
+
+def get_hd_node_status(state: State, arguments: Arguments) -> Record:
+    """The status of one host."""
+    return {"status": _host(state, arguments)["status"]}
+
+
+def get_nodes(state: State, arguments: Arguments) -> Record:
+    """The containers of one host, paged by startRow and resultCount."""
+    nodes = state.nodes_on(str(_host(state, arguments)["id"]))
+    first = int(arguments.get("startRow") or 0)
+    count = int(arguments.get("resultCount") or len(nodes))
+    return {"array": nodes[first : first + count], "totalCount": len(nodes)}
+
+
+def edit_hd_node(state: State, arguments: Arguments) -> Record:
+    """Store the whole record of a host; what is left out of it is lost."""
+    try:
+        record = json.loads(arguments["hdnode"])
+        host = _host(state, {"hdnodeid": str(record["id"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise Failure(BAD_PARAMETER, f"hdnode is not the record of a host: {error}") from None
+    if host["status"] == "EVACUATING":
+        raise Failure(BAD_PARAMETER, "the host is being evacuated and cannot be edited")
+    if record.get("status", host["status"]) not in STATUSES:
+        raise Failure(BAD_PARAMETER, f"no status {record['status']!r}")
+    host.update({k: v for k, v in record.items() if k in host})
+    for port in ("soapPort", "tcpPort"):
+        host[port] = int(record.get(port) or 0)
+    state.save()
+    return {"object": host}
+
+
+def restart_services(state: State, arguments: Arguments) -> Record:
+    """Restart the service of one node, or of all nodes of an environment."""
+    env, number = arguments.get("envName", ""), arguments.get("nodeId", "")
+    nodes = [n for n in state.nodes if n["envName"] == env and env and number in ("", str(n["id"]))]
+    if not nodes:
+        raise Failure(NOT_FOUND, f"environment {env!r} has no node {number}".rstrip())
+    return {"responses": [{"nodeid": n["id"], **_restart(n["name"])} for n in nodes]}
+
+
+def _restart(name: str) -> dict[str, Any]:
+    try:
+        done = elements.inside(name, ["jem", "service", "restart"])
+        answer: dict[str, Any] = json.loads(done.stdout)
+    except (LabError, ValueError) as error:
+        raise Failure(RESTART_FAILED, f"{name}: {error}") from None
+    if answer["result"]:
+        raise Failure(int(answer["result"]), str(answer.get("error", "")))
+    return {"result": 0, "out": done.stdout.strip()}
+
+
+def _host(state: State, arguments: Arguments) -> Record:
+    number = arguments.get("hdnodeid", "")
+    if (found := state.host(number)) is None:
+        raise Failure(NOT_FOUND, f"host {number!r} is not found")
+    return found
+
+
+METHODS: dict[str, Method] = {
+    "administration.cluster.gethosts": get_hosts,
+    "administration.cluster.gethdnodes": get_hosts,
+    "administration.cluster.gethdnodestatus": get_hd_node_status,
+    "administration.cluster.getnodes": get_nodes,
+    "administration.cluster.edithdnode": edit_hd_node,
+    "environment.control.restartservices": restart_services,
+}
+SLOW = {"environment.control.restartservices"}
+
+
+def contradicted(answer: Record) -> Record:
+    """The same answer with every fact about kinds and places turned round: a platform that disagrees with the hosts."""
+    other = {"ACTIVE": "INFRASTRUCTURE_NODE", "INFRASTRUCTURE_NODE": "ACTIVE"}
+
+    def turned(row: Record) -> Record:
+        changed = {
+            "status": other.get(row.get("status", ""), row.get("status")),
+            "ctid": row.get("ctid", 0) + 500,
+            "envName": f"other-{row.get('envName')}",
+            "hostname": f"other-{row.get('hostname')}",
+        }
+        return {k: changed.get(k, v) for k, v in row.items()}
+
+    rows = answer.get("array")
+    return turned({**answer, "array": [turned(r) for r in rows]}) if isinstance(rows, list) else turned(answer)
