@@ -98,6 +98,13 @@ class Run:
             raise RefusedError(f"{wrong[0]} is not a related {kinds.words(kind)}", next=f"eligible: {', '.join(found)}")
         return [shape(found[n]) for n in (named or found)]
 
+    def cells_so_far(self, cells: list[str]) -> None:
+        """The cells that ran before `begin`, and the one that `begin` stands in."""
+        for number, source in enumerate(cells, start=1):
+            self.cell_starts(number, "", source)
+            if number < len(cells):
+                self.cell_ends(number, "ok", 0)
+
     def cell_starts(self, number: int, name: str, source: str) -> None:
         """A cell of the notebook starts."""
         self.open_cell = self.commands.write(
@@ -200,6 +207,7 @@ def begin(
     grounds = Grounds(platform, scope, element, kind, parameters, chosen)
     run = Run(folder, grounds, Verbs(grounds, commands, state, Steps(scope.steps), cell.mode), cell)
     watch(run)
+    run.cells_so_far([str(source) for source in request.get("cells", [])])
     say(words.banner(folder.intent))
     try:
         _admit(run, state, asker, reach)

@@ -45,12 +45,9 @@ class Cells:
         shell.events.register("pre_run_cell", self._before)
         shell.events.register("post_run_cell", self._after)
 
-    def catch_up(self, sources: list[str]) -> None:
-        """Tell the cells that ran before `begin`, and start with the one that runs now."""
-        for source in sources[:-1]:
-            self._start(source, "")
-            self._end("ok")
-        self._start(sources[-1] if sources else "", "")
+    def begun(self, count: int) -> None:
+        """The broker knows the cells up to the one that runs now; keep what it prints from here on."""
+        self._number = count
         self._capture()
 
     def close(self) -> None:
@@ -72,11 +69,16 @@ class Cells:
             self._output(kind, name, {"text": text})
         error = result.error_before_exec or result.error_in_exec
         if result.result is not None and not error:
-            self._output("display", "", self._shown(result.result))
+            self._display(result.result)
         if error is not None:
             self._output("error", type(error).__name__, {"text": str(error)})
         stopped = isinstance(error, KeyboardInterrupt)
         self._end("interrupted" if stopped else "error" if error is not None else "ok")
+
+    def _display(self, value: Any) -> None:
+        shown = self._shown(value)
+        if shown:
+            self._output("display", "", shown)
 
     def _shown(self, value: Any) -> dict[str, str]:
         formats, _ = self._shell.display_formatter.format(value, include={"text/plain", "text/html", "image/png"})

@@ -70,6 +70,9 @@ class Reading:
     def __str__(self) -> str:
         return self.text
 
+    def _ipython_display_(self) -> None:
+        """Shows nothing: the answer is on the screen already when a look is a cell's last line."""
+
     def __repr__(self) -> str:
         return f"<reading of {', '.join(a['on'] for a in self.answers) or 'nothing'}: {len(self.lines)} lines>"
 

@@ -97,11 +97,16 @@ def begin(activity: str, variables: dict[str, Any]) -> Run:
     client = Client(places.platform_file(), places.records_root(), _frontend(sources))
     shell = _shell()
     cells = Cells(client.tell, shell) if shell else None
-    request = {"do": "begin", "activity": activity, "parameters": _parameters(activity, variables, sources, client)}
+    request = {
+        "do": "begin",
+        "activity": activity,
+        "parameters": _parameters(activity, variables, sources, client),
+        "cells": sources,
+    }
     try:
         facts = client.ask({**request, "launch": os.environ.get("OPSGUIDE_LAUNCH", "")}, screen.say)
         if cells:
-            cells.catch_up(sources)
+            cells.begun(len(sources))
     except BaseException:
         if cells:
             cells.close()
