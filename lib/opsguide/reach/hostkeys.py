@@ -41,8 +41,13 @@ def names(element: str, address: str, port: int) -> tuple[str, str]:
 
 def on_file(file: Path, name: str) -> list[KnownKey]:
     """What `ssh-keygen -F` finds; empty where there is no such file or entry."""
-    if not file.exists():
+    try:
+        file.open("rb").close()
+    except FileNotFoundError:
         return []
+    except OSError as reason:
+        words = f"the file of known hosts cannot be read: {reason.strerror}"
+        raise InputError(words, where=str(file)) from None
     command = ["ssh-keygen", "-F", name, "-f", str(file)]
     try:
         done = subprocess.run(command, capture_output=True, timeout=20, check=False, stdin=subprocess.DEVNULL)

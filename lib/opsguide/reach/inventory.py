@@ -123,10 +123,15 @@ def _api(top: Section) -> ApiSettings:
 
 
 def _url(text: str) -> str:
-    parts = urlsplit(text)
-    plain = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
-    if not plain or parts.username is not None or parts.path not in ("", "/") or re.search(r"\s", text):
-        raise ValueError("not a plain address like https://app.example.com (no path, no password, no query)")
+    words = "not a plain address like https://app.example.com (no path, no password, no query)"
+    try:
+        parts = urlsplit(text)
+        plain = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        raise ValueError(words) from None
+    more = parts.query or parts.fragment or parts.username is not None or parts.path not in ("", "/")
+    if not plain or more or not re.fullmatch(r"[!-~]+", text):
+        raise ValueError(words)
     return text.rstrip("/")
 
 

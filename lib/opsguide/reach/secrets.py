@@ -56,9 +56,11 @@ def _from_file(name: str) -> str:
     except OSError as reason:
         words = f"the secret file {path} cannot be opened: {reason.strerror}"
         raise InputError(words, where=str(path), next="create it, or correct the reference") from None
-    with os.fdopen(handle, "rb") as file:
-        _check_closed(path, os.fstat(file.fileno()))
-        content = file.read(LARGEST + 1)
+    try:
+        _check_closed(path, os.fstat(handle))
+        content = os.read(handle, LARGEST + 1)
+    finally:
+        os.close(handle)
     if len(content) > LARGEST:
         raise InputError(f"the secret file {path} is larger than 64 KiB", where=str(path))
     try:
