@@ -71,11 +71,12 @@ def _second_look(archive: Archive, found: list[Finding]) -> list[Finding]:
     if not any(finding.bad for finding in found):
         return found
     with archive.ledger.still():
-        named = _by_name(archive.ledger.read().entries)
+        named, before = _by_name(archive.ledger.read().entries), None
         for _ in range(LOOKS):
-            if not any(finding.bad for finding in found):
-                break
             folders = _by_run(archive.runs())
+            if folders == before or not any(finding.bad for finding in found):
+                break
+            before = folders
             found = [
                 checks.check_run(one.run, folders.get(one.run, []), named.get(one.run, [])) if one.bad else one
                 for one in found
