@@ -31,7 +31,7 @@ def hierarchies() -> list[Path]:
 
 def primary(part: str = "") -> Path:
     """The folder of one part of the lab (a host, `services`) where its processes are listed."""
-    return hierarchies()[0] / GROUP / part
+    return next(iter(hierarchies()), TOP) / GROUP / part
 
 
 def payload(host: str) -> Path:

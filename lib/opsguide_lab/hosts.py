@@ -85,11 +85,11 @@ def start(host: Host, base: Path, layers: Path) -> None:
 
 def born(entries: list[str], argv: list[str], log: Path) -> None:
     """Run a detached process that enters its cgroups before it is anything; its output goes to `log`."""
-    enter = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo 0 > "$1"; shift; n=$((n-1)); done; exec "$@"'
+    enter = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo 0 > "$1"; shift; n=$((n-1)); done; exec setsid --fork "$@"'
     with log.open("ab") as out:
-        subprocess.Popen(
+        subprocess.run(
             ["sh", "-ec", enter, "born", str(len(entries)), *entries, *argv],
-            stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, close_fds=True, cwd="/",
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=True, close_fds=True, cwd="/",
             env={"PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin", "PYTHONPATH": str(HERE.parent)},
         )  # fmt: skip
 

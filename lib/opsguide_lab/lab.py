@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from opsguide_lab import access, base, cgroups, control, hosts, layers, places, topology
+from opsguide_lab import access, base, cgroups, control, hosts, layers, places, rise, topology
 from opsguide_lab.errors import LabError
 from opsguide_lab.topology import Host
 
@@ -53,45 +53,17 @@ def up(say: Say, names: Sequence[str] | None = None) -> None:
         built = layers.ensure(root)
         access.ensure()
         _serve()
-        attached = control.ask(places.RELAY_SOCKET, do="list")["wires"]
+        if control.ask(places.API_SOCKET, do="ping")["word"]:
+            control.ask(places.API_SOCKET, do="fault", word="")
         with ThreadPoolExecutor(len(wanted)) as many:
-            list(many.map(lambda h: _up(h, root, built, say, begun, h.name in attached), wanted))
+            list(many.map(lambda h: _up(h, root, built, say, begun), wanted))
         say(f"the lab is up: {len(wanted)} hosts, {time.monotonic() - begun:.1f} s")
 
 
-def _up(host: Host, root: Path, built: Path, say: Say, begun: float, attached: bool) -> None:
-    started = False
-    if not (pid := hosts.wrapper_pid(host.name)):
-        hosts.stop(host)
-        hosts.prepare(host)
-        access.note_host_keys()
-        hosts.start(host, root, built)
-        started = True
-        if not hosts.wait(lambda: bool(hosts.wrapper_pid(host.name)), 5):
-            raise LabError(_why(host, "its process did not start"))
-        pid = hosts.wrapper_pid(host.name)
-    if started or not attached:
-        control.ask(places.RELAY_SOCKET, do="attach", host=host.name, pid=pid, address=host.address)
-    if not hosts.wait(lambda: _sshd_listens(host), 60):
-        raise LabError(_why(host, "its sshd does not come up"))
-    if not hosts.key_answers(host):
-        raise LabError(_why(host, "another host key answers at its address"))
-    if not hosts.wait(lambda: hosts.containers_ready(host.name), 60):
-        raise LabError(_why(host, "its containers do not come up"))
-    if started:
+def _up(host: Host, root: Path, built: Path, say: Say, begun: float) -> None:
+    if rise.rise(host, root, built):
         count = len(topology.containers_on(host.name))
         say(f"  {time.monotonic() - begun:4.1f} s  {host.name} with {count} containers")
-
-
-def _sshd_listens(host: Host) -> bool:
-    pid = hosts.leader(host.name)
-    return bool(pid) and Path(f"/proc/{pid}/root/run/sshd.pid").exists()
-
-
-def _why(host: Host, words: str) -> str:
-    log = places.host_folder(host.name) / "console.log"
-    tail = log.read_text(errors="replace").splitlines()[-5:] if log.exists() else []
-    return "\n".join([f"{host.name} does not come up: {words}; its console is {log}", *tail])
 
 
 def down(say: Say, names: Sequence[str] | None = None) -> None:

@@ -21,7 +21,7 @@ LIBRARY = "usr/lib/opsguide-lab"
 
 # Units that have no work in a namespace, or would reach for the machine's own kernel.
 MASKED = HERE / "seed/masked-units.txt"
-MASKED_IN_CONTAINERS = ["systemd-journal-flush.service", "systemd-logind.service", "systemd-user-sessions.service"]
+MASKED_IN_CONTAINERS = ["systemd-journal-flush.service", "systemd-user-sessions.service"]
 ON_DEMAND = ("dbus.service", "systemd-logind.service")  # started over their sockets, not at boot
 
 # Layer -> units enabled in it. A name with `=` is a stand-in: unit=process.

@@ -1,0 +1,75 @@
+"""How one host comes up, or is healed where something of it is down.
+
+Rules:
+- What is in order is left alone; what is down is started; only a host that does not answer otherwise is built anew.
+- Faults that a test left behind are taken away: a broken wire, a full disk, another host key.
+- A host is up when its own host key answers at its address and its containers run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from opsguide_lab import access, control, elements, hosts, places, topology
+from opsguide_lab.errors import LabError
+from opsguide_lab.topology import Host
+
+PATIENCE = 60.0
+
+
+def rise(host: Host, base: Path, layers: Path) -> bool:
+    """Bring a host up; true when it was down. LabError says what does not come up and why."""
+    if hosts.wrapper_pid(host.name) and _heal(host):
+        return False
+    _start(host, base, layers)
+    if not hosts.wait(lambda: _sshd_listens(host), PATIENCE):
+        raise LabError(_why(host, "its sshd does not come up"))
+    if not hosts.key_answers(host):
+        raise LabError(_why(host, "another host key answers at its address"))
+    if not hosts.wait(lambda: hosts.containers_ready(host.name), PATIENCE):
+        raise LabError(_why(host, "its containers do not come up"))
+    return True
+
+
+def _start(host: Host, base: Path, layers: Path) -> None:
+    hosts.stop(host)
+    hosts.prepare(host)
+    access.note_host_keys()
+    hosts.start(host, base, layers)
+    if not hosts.wait(lambda: hosts.wrapper_pid(host.name) != 0, 5):
+        raise LabError(_why(host, "its process does not start"))
+    _attach(host)
+
+
+def _attach(host: Host) -> None:
+    pid = hosts.wrapper_pid(host.name)
+    control.ask(places.RELAY_SOCKET, do="attach", host=host.name, pid=pid, address=host.address)
+
+
+def _heal(host: Host) -> bool:
+    """Put a running host in order; false when it has to be built anew."""
+    if host.name not in control.ask(places.RELAY_SOCKET, do="list")["wires"]:
+        _attach(host)
+    if host.name in elements.faults():
+        elements.fault(host.name, "")
+    elements.free_disk(host.name)
+    if not hosts.wait(lambda: _sshd_listens(host), 10):
+        return False
+    if not hosts.key_answers(host):
+        elements.restore_host_key(host.name)
+    down = [c for c in topology.containers_on(host.name) if not hosts.container_leader(c)]
+    if down and hosts.wait(lambda: hosts.containers_ready(host.name), PATIENCE):
+        for one in (c for c in down if not hosts.container_leader(c)):
+            elements.inside(host.name, ["vzctl", "start", str(one.ctid)])
+    return hosts.key_answers(host) and all(map(hosts.container_leader, topology.containers_on(host.name)))
+
+
+def _sshd_listens(host: Host) -> bool:
+    pid = hosts.leader(host.name)
+    return bool(pid) and Path(f"/proc/{pid}/root/run/sshd.pid").exists()
+
+
+def _why(host: Host, words: str) -> str:
+    log = places.host_folder(host.name) / "console.log"
+    tail = log.read_text(errors="replace").splitlines()[-5:] if log.exists() else []
+    return "\n".join([f"{host.name} does not come up: {words}; its console is {log}", *tail])
