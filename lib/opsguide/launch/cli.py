@@ -1,0 +1,74 @@
+"""`opsguide`: the command line. A command's module is imported when the command is called, not before.
+
+Exit codes: 0 succeeded, 1 failed, 2 bad input or set-up, 3 belongs to Jelastic Operations, 4 not applicable,
+5 unknown, interrupted or held, 6 needs an approval, 7 locked or against an invariant, 8 tampered, 9 unwitnessed.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from opsguide import __version__
+from opsguide.errors import OpsguideError
+from opsguide.launch.setting import print_error, shared_options
+
+COMMANDS = {
+    "matrix": ("look_up", "The table: who may do what, on which kind of element."),
+    "may": ("look_up", "May I? 0 yes, 3 Jelastic Operations, 4 not applicable."),
+    "show": ("look_up", "One activity: its row, parameters, services, steps and commands."),
+    "elements": ("look_up", "The hosts and containers, and who has which."),
+    "plan": ("run", "Look, and list every change with its whole command line."),
+    "run": ("run", "Carry an activity out on one element, and leave a record."),
+    "open": ("open", "Open a filled copy of a runbook in JupyterLab."),
+    "batch": ("batch", "Run the rows of a CSV or YAML sheet."),
+    "records": ("records", "The runs on record, newest first."),
+    "verify": ("records", "Check that records are what was written."),
+    "resume": ("records", "Settle a run whose change is unknown."),
+    "lab": ("lab", "The practice platform: up, down, status, reset."),
+    "doctor": ("doctor", "What is missing here, and what the set-up protects."),
+    "completion": ("completion", "Shell completion for bash, zsh or fish."),
+}
+
+
+class Late(click.Group):
+    """A group that imports a command's module when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which an operator needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        found = getattr(import_module(f"opsguide.launch.{COMMANDS[cmd_name][0]}"), f"{cmd_name}_command")
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing one."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
+
+
+cli = Late(
+    name="opsguide",
+    params=shared_options(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    help="The Operations Guide as runbooks that run. Start with `opsguide matrix` and `opsguide elements`.",
+    epilog="Exit codes: 0 succeeded, 1 failed, 2 bad input or set-up, 3 belongs to Jelastic Operations, "
+    "4 not applicable, 5 unknown, interrupted or held, 7 locked, 8 tampered.",
+)
+click.version_option(__version__, prog_name="opsguide", message="%(prog)s %(version)s")(cli)
+
+
+def main() -> None:
+    """The entry point; errors of opsguide end in their five lines and their exit code, a bug keeps its traceback."""
+    try:
+        cli(prog_name="opsguide")
+    except OpsguideError as error:
+        print_error(error)
+        sys.exit(error.exit_code)

@@ -1,0 +1,37 @@
+"""What the shell offers for an ACTIVITY, an ELEMENT, a parameter: never an error, at most nothing."""
+
+from __future__ import annotations
+
+import contextlib
+
+import click
+
+from opsguide.errors import OpsguideError
+from opsguide.launch.setting import Setting
+
+
+def activities(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The slugs of the platform's edition."""
+    with contextlib.suppress(OpsguideError):
+        found = context.ensure_object(Setting).edition().activities
+        return [a.slug for a in found if a.slug.startswith(incomplete)]
+    return []
+
+
+def elements(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The elements of the platform."""
+    with contextlib.suppress(OpsguideError):
+        return [name for name in context.ensure_object(Setting).platform().elements if name.startswith(incomplete)]
+    return []
+
+
+def parameters(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """`name=` of the parameters of the activity that stands on the line."""
+    from opsguide.guide import scopes
+
+    with contextlib.suppress(OpsguideError):
+        setting = context.ensure_object(Setting)
+        scope = scopes.load(setting.edition().activity(str(context.params.get("activity"))).slug)
+        names = set(scope.parameters.known if scope else {}) - {"element", "mode", "reason"}
+        return sorted(f"{name}=" for name in names if name.startswith(incomplete))
+    return []

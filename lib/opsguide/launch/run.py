@@ -1,0 +1,171 @@
+"""`opsguide run` and `opsguide plan`: one activity on one element."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from opsguide.errors import OpsguideError
+from opsguide.launch import asked as asking
+from opsguide.launch import given as giving
+from opsguide.launch.asked import Asked
+from opsguide.launch.complete import activities, elements, parameters
+from opsguide.launch.outcome import APPEAR_SECONDS, Outcome, find, of, sealed
+from opsguide.launch.setting import Command, Setting, json_option, print_error, print_json
+
+
+def asking_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The arguments that name activity, element, parameters and reason."""
+    options = [
+        click.argument("activity", shell_complete=activities),
+        click.option("--on", metavar="ELEMENT", shell_complete=elements, help="The host or container."),
+        click.option("-p", "words", metavar="NAME=VALUE", multiple=True, shell_complete=parameters,
+                     help="A parameter; `opsguide show ACTIVITY` lists them. Lists: a,b,c."),
+        click.option("-f", "file", metavar="FILE.yml", type=click.Path(path_type=Path), help="Parameters from YAML."),
+        click.option("--reason", metavar="TEXT", help="Why; it stands in the record. Needed to apply."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def running_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """How a run is shown and kept."""
+    options = [
+        click.option(
+            "--out", metavar="FILE.ipynb", type=click.Path(path_type=Path), help="Keep the notebook as it ran."
+        ),
+        click.option("--cell-timeout", metavar="SECONDS", type=click.IntRange(1), help="The longest time of one cell."),
+        click.option("--quiet", is_flag=True, help="Only the verdict."),
+        json_option,
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@click.command("run", cls=Command)
+@asking_options
+@click.option("--plan", "plan", is_flag=True, help="Plan only: the same as `opsguide plan`.")
+@running_options
+@click.pass_context
+def run_command(context: click.Context, /, plan: bool, **options: Any) -> None:
+    """Carry ACTIVITY out on ELEMENT: every command is shown, sent, checked and recorded.
+
+    A cell of Jelastic Operations writes the request instead (exit 3); a cell that is N/A is refused (exit 4). Both
+    leave a record. Ctrl-C ends a look at once and lets a change come to its end; the exit code is the record's.
+    """
+    context.exit(_command(context.ensure_object(Setting), "plan" if plan else "apply", options))
+
+
+@click.command("plan", cls=Command)
+@asking_options
+@click.option("--commands", is_flag=True, help="Print only the command lines, ready to be copied into a terminal.")
+@running_options
+@click.pass_context
+def plan_command(context: click.Context, /, commands: bool, **options: Any) -> None:
+    """Look at ELEMENT and list every change of ACTIVITY with its whole command line; nothing is changed."""
+    setting = context.ensure_object(Setting)
+    if not commands:
+        context.exit(_command(setting, "plan", options))
+    outcome = _outcome(setting, "plan", {**options, "quiet": True, "as_json": False})
+    lines = effective_lines(Path(outcome.record))
+    print_json(lines) if options["as_json"] else click.echo("\n".join(lines))
+    context.exit(outcome.exit)
+
+
+def _command(setting: Setting, mode: str, options: dict[str, Any]) -> int:
+    as_json = bool(options["as_json"])
+    try:
+        outcome = _outcome(setting, mode, options)
+    except OpsguideError as error:
+        if as_json:
+            print_json(Outcome(None, "not-run", error.exit_code, error.words).as_dict())
+        raise
+    if as_json:
+        print_json(outcome.as_dict())
+    else:
+        click.echo("\n".join(verdict(outcome, options["quiet"])))
+    return outcome.exit
+
+
+def _outcome(setting: Setting, mode: str, options: dict[str, Any]) -> Outcome:
+    file: Path | None = options["file"]
+    given = asking.merged(
+        mode, giving.pairs(options["words"]), giving.from_file(file) if file else {}, options["on"], options["reason"]
+    )
+    asked = asking.asked(setting, options["activity"], given)
+    shown = None if options["quiet"] else sys.stderr if options["as_json"] else sys.stdout
+    return perform(setting, asked, shown, options["out"], options["cell_timeout"])
+
+
+def perform(setting: Setting, asked: Asked, shown: Any, out: Path | None = None, timeout: int | None = None) -> Outcome:
+    """Run what is asked; the outcome is the record's. An OpsguideError where no record was begun."""
+    launch, since, records = secrets.token_hex(16), datetime.now(UTC), setting.records()
+    if asked.decision.exit == 4:
+        return _refused(setting, asked, launch, since, shown)
+    from opsguide.launch.execution import Ended, execute, kernel_environment
+
+    if shown:
+        print(f"starting {asked.activity.runbook} …", file=sys.stderr, flush=True)
+    ended: Ended = execute(asked, kernel_environment(setting.environment(), launch), out, shown, timeout)
+    folder = find(records, launch, since, APPEAR_SECONDS if ended.exit == 5 else 0.0)
+    if folder is None:
+        return Outcome(None, "not-run", ended.exit or 1, ended.words or "the notebook began no run",
+                       activity=asked.activity.slug, element=asked.element.name, mode=asked.mode)  # fmt: skip
+    outcome = of(sealed(folder, _waiting))
+    if ended.error == "StoreError" and outcome.exit == 0:
+        raise OpsguideError(f"the run succeeded, its output was not kept: {ended.words}", where=outcome.record)
+    return outcome
+
+
+def _refused(setting: Setting, asked: Asked, launch: str, since: datetime, shown: Any) -> Outcome:
+    """Ask the broker for a cell that is N/A: it refuses, and the refusal gets its sealed record."""
+    from opsguide.wire import Client
+
+    client = Client(setting.platform_file(), setting.records(), "opsguide run")
+    try:
+        client.ask({"do": "begin", "activity": asked.activity.slug, "parameters": asked.values, "launch": launch},
+                   lambda lines: print("\n".join(lines), file=shown, flush=True) if shown else None)  # fmt: skip
+    except OpsguideError as error:
+        folder = find(setting.records(), launch, since)
+        if folder is None:
+            raise
+        if shown:
+            print_error(error)
+    finally:
+        client.close()
+    folder = find(setting.records(), launch, since, APPEAR_SECONDS)
+    assert folder is not None
+    return of(sealed(folder, _waiting))
+
+
+def _waiting() -> None:
+    print("waiting for the record to be sealed …", file=sys.stderr, flush=True)
+
+
+def verdict(outcome: Outcome, whole: bool = True) -> list[str]:
+    """The last lines: the verdict, what is open, where the record and the request are."""
+    if outcome.run is None:
+        return [f"NOT RUN  {outcome.words} (exit {outcome.exit})", "nothing was sent, and there is no record"]
+    said = [f"{outcome.state.upper()}  {outcome.words} (exit {outcome.exit})"] if whole else []
+    said += [f"still open: {text}" for text in outcome.open]
+    if outcome.request:
+        said.append(f"request:  {outcome.request}")
+    return [*said, f"record:   {outcome.record}"]
+
+
+def effective_lines(folder: Path) -> list[str]:
+    """The whole command lines of a planned run, in order: looks as they were sent, changes and proves as listed."""
+    if not folder.is_dir():
+        return []
+    events = [json.loads(line) for line in (folder / "events.jsonl").read_text("utf-8").splitlines()]
+    shown = [e for e in events if e["type"] == "planned" or (e["type"] == "send" and e["verb"] != "proof")]
+    return [str(e["line"]) for e in shown if e.get("line")]

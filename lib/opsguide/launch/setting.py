@@ -1,0 +1,117 @@
+"""What every command shares: which platform, where the records are, how errors and JSON are printed.
+
+`--platform` and `--records` may stand before or after the command's name; the later one counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from opsguide import places
+from opsguide.errors import InputError, OpsguideError
+from opsguide.guide import editions
+from opsguide.guide.editions import Edition
+from opsguide.reach import inventory
+from opsguide.reach.inventory import Platform
+
+
+@dataclass
+class Setting:
+    """The platform and the records root that the command line names; empty: environment or default."""
+
+    platform_name: str | None = None
+    records_name: str | None = None
+
+    def platform_file(self) -> Path:
+        """The platform's file; InputError where there is none."""
+        return places.platform_file(self.platform_name)
+
+    def platform(self) -> Platform:
+        """The inventory, read and checked."""
+        return inventory.load(self.platform_file())
+
+    def records(self) -> Path:
+        """The records root; it need not exist yet."""
+        return places.records_root(self.records_name)
+
+    def edition(self, name: str | None = None) -> Edition:
+        """The named edition, or the one that the platform follows; `seed` where the default platform is not set up."""
+        if name:
+            return editions.load(name)
+        if not (self.platform_name or os.environ.get("OPSGUIDE_PLATFORM")) and not self._default_is_there():
+            return editions.load("seed")
+        return edition_of(self.platform())
+
+    def environment(self) -> dict[str, str]:
+        """The environment of a kernel or a child process: this setting spelt out."""
+        named = {"OPSGUIDE_PLATFORM": str(self.platform_file()), "OPSGUIDE_RECORDS": str(self.records())}
+        return {**os.environ, **named}
+
+    @staticmethod
+    def _default_is_there() -> bool:
+        try:
+            places.platform_file("lab")
+        except InputError:
+            return False
+        return True
+
+
+def edition_of(platform: Platform) -> Edition:
+    """The edition of the table that a platform follows."""
+    return editions.load(platform.edition, platform.file.parent)
+
+
+def _keep(attribute: str) -> Any:
+    def callback(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            setattr(context.ensure_object(Setting), attribute, value)
+
+    return callback
+
+
+def shared_options() -> list[click.Option]:
+    """`--platform` and `--records`, as options of a group or a command."""
+    platform = click.Option(
+        ["--platform"], expose_value=False, callback=_keep("platform_name"), metavar="NAME",
+        help="Platform by name or file [default: $OPSGUIDE_PLATFORM, or lab].",
+    )  # fmt: skip
+    records = click.Option(
+        ["--records"], expose_value=False, callback=_keep("records_name"), metavar="FOLDER",
+        help="Records root [default: $OPSGUIDE_RECORDS, or records/].",
+    )  # fmt: skip
+    return [platform, records]
+
+
+class Command(click.Command):
+    """A command that also takes the shared options."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += shared_options()
+
+
+class Group(click.Group):
+    """A group whose commands take the shared options."""
+
+    command_class = Command
+
+
+pass_setting = click.make_pass_decorator(Setting, ensure=True)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def print_json(value: Any) -> None:
+    """JSON for machines, on standard output."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_error(error: OpsguideError) -> None:
+    """The error's lines, on standard error."""
+    for line in error.lines():
+        click.echo(line, err=True)

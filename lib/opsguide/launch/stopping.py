@@ -1,0 +1,52 @@
+"""How a headless run is stopped from outside.
+
+- The first Ctrl-C interrupts the kernel: a look ends at once, a change is followed to its end.
+- A second Ctrl-C, SIGTERM and SIGHUP end the kernel at once; the broker follows a change to its end all the same.
+- Signals reach a run only in the main thread; elsewhere it is its owner's to stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stop:
+    """Whether somebody wants the run to end, `how` they said so, and what is done about it."""
+
+    def __init__(self, interrupt: Callable[[], None], end: Callable[[], None]) -> None:
+        self.how = ""
+        self._interrupt, self._end = interrupt, end
+
+    def asked(self, number: signal.Signals) -> None:
+        """A signal has come."""
+        first, self.how = not self.how, self.how or ("Ctrl-C" if number == signal.SIGINT else number.name)
+        if first and number == signal.SIGINT:
+            print("\ninterrupt: a look ends at once, a change is followed to its end; again: the kernel ends",
+                  file=sys.stderr, flush=True)  # fmt: skip
+            self._interrupt()
+        else:
+            self._end()
+
+
+@contextmanager
+def listening(stop: Stop) -> Iterator[None]:
+    """While this lasts the signals go to `stop`."""
+    loop, before = asyncio.get_running_loop(), {}
+    if threading.current_thread() is threading.main_thread():
+        for number in SIGNALS:
+            before[number] = signal.getsignal(number)
+            if before[number] is not signal.SIG_IGN or number != signal.SIGHUP:  # nohup stays nohup
+                loop.add_signal_handler(number, stop.asked, number)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)
