@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any, TextIO
 
+from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_output
@@ -100,7 +101,7 @@ class Client(NotebookClient):
         if self.kc is None or self.km is None:
             self._end()
         else:
-            await self.km.interrupt_kernel()
+            await ensure_async(self.km.interrupt_kernel())
 
     def _end(self) -> None:
         kernels.kill(self.km)

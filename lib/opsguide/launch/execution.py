@@ -35,9 +35,9 @@ def execute(
     if out:
         AtomicFiles.refuse_other(out.expanduser().absolute())
     quick.leave_out_slow_imports()
-    from papermill.execute import execute_notebook
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
+    from papermill.execute import execute_notebook
 
     try:
         execute_notebook(  # type: ignore[no-untyped-call]

@@ -1,0 +1,176 @@
+"""Commands on records: records, verify, resume."""
+
+from __future__ import annotations
+
+import fcntl
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from opsguide.errors import InputError, OpsguideError
+from opsguide.launch import holding
+from opsguide.launch.columns import aligned
+from opsguide.launch.setting import Command, Setting, json_option, pass_setting, print_json
+from opsguide.record.archive import Archive, RunRef
+from opsguide.record.checks import OK, UNFINISHED, Finding
+
+SHOWN = 20
+RUNNING = "RUNNING"
+
+
+def runs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """What the shell offers for a RUN."""
+    try:
+        found = Archive(context.ensure_object(Setting).records()).runs()
+    except OpsguideError:
+        return []
+    return [ref.run for ref in reversed(found) if ref.run.startswith(incomplete)][:50]
+
+
+@click.command("records", cls=Command)
+@click.option("--last", type=click.IntRange(1), metavar="N", help=f"The newest N [default: {SHOWN}; with --json all].")
+@click.option("--all", "everything", is_flag=True, help="All of them.")
+@json_option
+@pass_setting
+def records_command(setting: Setting, last: int | None, everything: bool, as_json: bool) -> None:
+    """The runs on record, newest first: how each ended, what, where, who, when."""
+    from opsguide.record.summary import summary
+
+    found = list(reversed(Archive(setting.records()).runs()))
+    count = last or (len(found) if everything or as_json else SHOWN)
+    told = [summary(ref.path) for ref in found[:count]]
+    if as_json:
+        return print_json(told)
+    rows: list[tuple[str, ...]] = [("when", "state", "activity", "element", "mode", "who", "run")]
+    rows += [
+        tuple(str(t[k] or "") for k in ("at", "state", "activity", "element", "mode", "person", "run")) for t in told
+    ]
+    left = [f"… {len(found) - count} older: --all"] if len(found) > count else []
+    click.echo("\n".join([*aligned(rows), *left] if told else [f"no record in {setting.records()}"]))
+    return None
+
+
+@click.command("verify", cls=Command)
+@click.argument("run", required=False, shell_complete=runs)
+@click.option("--all", "everything", is_flag=True, help="All runs; the default.")
+@json_option
+@pass_setting
+@click.pass_context
+def verify_command(context: click.Context, setting: Setting, run: str | None, everything: bool, as_json: bool) -> None:
+    """Check RUN (its id, its end, or `last`), or all: chain, seal, files, ledger.
+
+    Exit 8 when something was changed, 5 when a run was left unfinished and nobody is writing it, 2 when there is no
+    record. Runs that a crash left behind are closed with the truth first, where the broker can be asked.
+    """
+    from opsguide.record.verify import verify
+
+    if run and everything:
+        raise InputError("give a run, or --all")
+    records = setting.records()
+    if any(not ref.sealed and not is_written(ref.path) for ref in Archive(records).unfinished()):
+        _close_orphans(setting)
+    found = [(one, _verdict(one, records)) for one in verify(records, run, None if as_json else _progress)]
+    if as_json:
+        print_json([{"run": f.run, "verdict": v, "first_bad": f.first_bad, "words": f.words} for f, v in found])
+    else:
+        click.echo("\n".join(_lines(found, run)))
+    verdicts = [v for _, v in found]
+    context.exit(8 if any(f.bad for f, _ in found) else 5 if UNFINISHED in verdicts else 0)
+
+
+def _verdict(one: Finding, records: Path) -> str:
+    if one.verdict == UNFINISHED:
+        refs = [ref for ref in Archive(records).unfinished() if ref.run == one.run]
+        if refs and is_written(refs[0].path):
+            return RUNNING
+    return one.verdict
+
+
+def _lines(found: Iterable[tuple[Finding, str]], run: str | None) -> list[str]:
+    every = list(found)
+    said = [(v, f.run, f.first_bad, f.words) for f, v in every if v != OK or run]
+    counts = {v: sum(1 for _, one in every if one == v) for v in dict.fromkeys(v for _, v in every)}
+    return [*aligned(said), ", ".join(f"{n} {v}" for v, n in counts.items())]
+
+
+def _progress(done: int, whole: int) -> None:
+    if done:
+        print(f"verified {done} of {whole} …", file=sys.stderr, flush=True)
+
+
+def is_written(folder: Path) -> bool:
+    """Whether a process writes the run in this folder now: its journal is locked."""
+    try:
+        with (folder / "events.jsonl").open("rb") as journal:
+            fcntl.flock(journal, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _close_orphans(setting: Setting) -> None:
+    """A broker that is greeted closes what a crash left behind; where there is none, the records stay as they are."""
+    from opsguide.wire import Client
+
+    try:
+        Client(setting.platform_file(), setting.records(), "opsguide verify").close()
+    except OpsguideError as error:
+        print(f"note: runs that were left unfinished are not closed: {error.words}", file=sys.stderr)
+
+
+@click.command("resume", cls=Command)
+@click.argument("run", shell_complete=runs)
+@click.option("--found", type=click.Choice(("done", "not-done")), help="What you found on the element.")
+@click.option("--why", metavar="TEXT", help="How you know.")
+@json_option
+@pass_setting
+@click.pass_context
+def resume_command(
+    context: click.Context, setting: Setting, run: str, found: str | None, why: str | None, as_json: bool
+) -> None:
+    """Settle RUN, whose change is unknown and holds its element. Without --found: what to look at (exit 5).
+
+    Look for yourself first. What you say is believed, recorded under your name, and frees the element; nothing is sent.
+    """
+    _close_orphans(setting)
+    whole = _whole_id(setting, run)
+    if not found:
+        return _what_is_held(context, setting, whole, as_json)
+    from opsguide.wire import Client
+
+    client = Client(setting.platform_file(), setting.records(), "opsguide resume")
+    say = None if as_json else lambda lines: click.echo("\n".join(lines))
+    try:
+        done: dict[str, Any] = client.ask({"do": "resume", "run": whole, "found": found, "why": why or ""}, say)
+    finally:
+        client.close()
+    print_json(done) if as_json else click.echo(f"free: {', '.join(done['released'])}\nrecord: {done['run']}")
+    return None
+
+
+def _what_is_held(context: click.Context, setting: Setting, run: str, as_json: bool) -> None:
+    held = [h for h in holding.holds(setting.platform().state).values() if h.run == run]
+    if as_json:
+        print_json([{"element": h.element, "since": h.since, "line": h.line, "settle": h.settle} for h in held])
+    elif held:
+        for h in held:
+            pairs = [("sent:", h.line), ("look:", h.settle or "for what that line changes"), ("since:", h.since)]
+            click.echo("\n".join([f"{h.element} is {h.words}", *aligned(pairs, "  ")]))
+        click.echo(f'then: opsguide resume {run} --found done|not-done --why "…"')
+    else:
+        click.echo(f"{run} holds nothing")
+    context.exit(5 if held else 0)
+
+
+def _whole_id(setting: Setting, text: str) -> str:
+    """The run's whole id; the text itself where these records do not have it (the hold may name another root)."""
+    try:
+        found: RunRef = Archive(setting.records()).find(text)
+    except InputError:
+        return text
+    return found.run
