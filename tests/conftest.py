@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from desk import BINARIES, Desk
+
 IN_CI = os.environ.get("CI") == "true"
 REAL = ("tests/a_cells", "tests/b_truth", "tests/d_wire", "tests/lab", "tests/runbooks")
-BINARIES = Path(sys.executable).parent
 
 met_sshd: set[str] = set()
 sealed_records = 0
@@ -58,84 +54,6 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Any]:
     yield opsguide_lab
     if not was_up:
         opsguide_lab.down(lambda words: None)
-
-
-@dataclass
-class Outcome:
-    """What a command said and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    def __str__(self) -> str:
-        return f"exit {self.code}\n{self.out}\n{self.err}"
-
-
-@dataclass
-class Desk:
-    """An operator's desk: a records root of its own and the command line."""
-
-    records: Path
-    env: dict[str, str] = field(default_factory=dict)
-
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, "OPSGUIDE_RECORDS": str(self.records), **self.env}
-
-    def start(self, *words: str, **options: Any) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            words, env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, cwd=options.pop("cwd", REPOSITORY), **options,
-        )  # fmt: skip
-
-    def __call__(self, *words: str, timeout: float = 180) -> Outcome:
-        return self.run(str(BINARIES / "opsguide"), *words, timeout=timeout)
-
-    def run(self, *words: str, timeout: float = 180) -> Outcome:
-        process = self.start(*words)
-        try:
-            out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            out, err = process.communicate()
-            pytest.fail(f"{words} took more than {timeout} s\n{out}\n{err}")
-        return Outcome(process.returncode, out, err)
-
-    def folders(self) -> list[Path]:
-        return sorted(p for p in self.records.glob("[0-9]*/[0-9]*/*") if p.is_dir())
-
-    def record(self, which: int = -1) -> Record:
-        return Record(self.folders()[which])
-
-
-@dataclass
-class Record:
-    """A record as any reader finds it: JSON files in a folder."""
-
-    path: Path
-
-    @property
-    def sealed(self) -> bool:
-        return not self.path.name.endswith("-unfinished")
-
-    @property
-    def intent(self) -> dict[str, Any]:
-        return json.loads((self.path / "intent.json").read_text())
-
-    @property
-    def seal(self) -> dict[str, Any]:
-        return json.loads((self.path / "seal.json").read_text())
-
-    @property
-    def state(self) -> str:
-        return self.seal["state"]
-
-    def events(self, *types: str) -> list[dict[str, Any]]:
-        lines = (self.path / "events.jsonl").read_text().splitlines()
-        return [e for e in map(json.loads, lines) if not types or e["type"] in types]
-
-    def sent(self, *verbs: str) -> list[dict[str, Any]]:
-        return [e for e in self.events("send") if not verbs or e["verb"] in verbs]
 
 
 @pytest.fixture

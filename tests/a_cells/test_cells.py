@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Desk
+
+from desk import Desk
 from opsguide import places
 from opsguide.guide import decision, editions
 from opsguide.guide.kinds import KINDS
@@ -49,14 +50,22 @@ def test_a_service_of_a_host_gets_a_new_process_and_is_up(desk: Desk, lab, eleme
 
 def test_a_member_of_a_pair_is_drained_restarted_and_enabled(desk: Desk, lab) -> None:
     before = main_pid(lab, "hcore1", "nginx"), main_pid(lab, "hcore2", "nginx")
-    done = desk("run", "restarting-processes", "--on", "hcore1", "-p", "service=nginx", "-p", "settle=1 s", "--reason", "t")
+    done = desk(
+        "run", "restarting-processes", "--on", "hcore1", "-p", "service=nginx", "-p", "settle=1 s", "--reason", "t"
+    )
     assert done.code == 0, done
     after = main_pid(lab, "hcore1", "nginx"), main_pid(lab, "hcore2", "nginx")
     assert after[0] != before[0]
     assert after[1] == before[1], "the peer was touched"
     changes = [e["template"] for e in desk.record().sent("change")]
-    assert changes == ["bash /root/scripts/disable_me.sh", "systemctl restart {service}", "bash /root/scripts/enable_me.sh"]
-    probe = lab.inside("hcore1", ["curl", "-s", "http://127.0.0.1:8080/users/system/service/rest/getversion?appid=cluster"])
+    assert changes == [
+        "bash /root/scripts/disable_me.sh",
+        "systemctl restart {service}",
+        "bash /root/scripts/enable_me.sh",
+    ]
+    probe = lab.inside(
+        "hcore1", ["curl", "-s", "http://127.0.0.1:8080/users/system/service/rest/getversion?appid=cluster"]
+    )
     assert '"result"' in probe.stdout, "the member stayed drained"
     assert not [e for e in desk.record().events("open") if e["undo"]] or desk.record().events("closed")
 

@@ -25,6 +25,7 @@ class Step:
     state: str = "open"
     failed_by: str = ""
     unproven: str = ""
+    cell: int = 0
     ended: set[Hashable] = field(default_factory=set)
 
     def may_send(self, change: Hashable) -> bool:

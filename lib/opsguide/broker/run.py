@@ -71,6 +71,7 @@ class Run:
     def step(self, slug: str, applies: bool) -> None:
         """Start a step."""
         step = self.verbs.steps.start(slug, applies)
+        step.cell = self.open_cell["cell"] if self.open_cell else 0
         event = self.commands.write("step", step=slug, attempt=step.attempt, applies=applies, words="")
         self.commands.show(event)
 
@@ -117,13 +118,12 @@ class Run:
         self.commands.write("output", **kept)
 
     def cell_ends(self, number: int, state: str, seconds: float) -> None:
-        """A cell ended; one that failed fails the step that it left open."""
+        """A cell ended; one that failed fails the step that it began."""
         self.commands.write("cell-end", cell=number, state=state, seconds=seconds)
         self.open_cell = None
-        if state == "interrupted":
-            self.verbs.steps.fail("interrupt")
-        elif state != "ok":
-            self.verbs.steps.fail("error")
+        step = self.verbs.steps.current
+        if state != "ok" and step and step.cell == number:
+            self.verbs.steps.fail("interrupt" if state == "interrupted" else "error")
 
     def refused(self, error: OpsguideError) -> None:
         """Journal a refusal that came in mid-run."""
