@@ -1,6 +1,6 @@
 """The decision of one cell.
 
-- Hosting Provider: the run goes on in the mode that was asked, `plan` or `apply`.
+- Hosting Provider: the run goes on in the mode that was asked, `plan` or `apply`; there is no other to ask for.
 - Jelastic Operations: the run writes a request, whatever mode was asked (exit 3).
 - N/A: refused (exit 4), naming the activity that does apply if one does.
 - Every refusal says the cell, the edition, who may act and the next step to take.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from opsguide.errors import InputError
 from opsguide.guide import kinds
 from opsguide.guide.editions import Edition
 
@@ -18,7 +19,6 @@ MODES = ("plan", "apply")
 APPLIES_INSTEAD = {
     ("adding-new-host", "infrastructure-container"): "infra-container-resources",
     ("user-host-decommission", "infrastructure-host"): "infrastructure-migration-to-a-new-host",
-    ("user-host-decommission", "infrastructure-container"): "infrastructure-migration-to-a-new-host",
     ("virtuozzo-software-and-kernel-update", "infrastructure-container"): "additional-software",
     ("virtuozzo-software-and-kernel-update", "end-user-container"): "additional-software",
     ("windows-host-software-update", "infrastructure-host"): "virtuozzo-software-and-kernel-update",
@@ -54,6 +54,8 @@ class Decision:
 
 def decide(edition: Edition, slug: str, kind: str, mode: str = "plan") -> Decision:
     """The table's answer for one cell; InputError for a cell that the edition does not have."""
+    if mode not in MODES:
+        raise InputError(f"{mode[:40]!r} is not a mode", next=f"one of {', '.join(MODES)}")
     title = edition.activity(slug).title
     party = edition.party(slug, kind)
     cell = f"{title} on {article(kind)}: {party} (edition {edition.name})"

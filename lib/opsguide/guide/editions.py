@@ -2,6 +2,7 @@
 
 - An edition is a CSV file: `activity` and one column for each kind of element.
 - A cell is Hosting Provider, Jelastic Operations or N/A; anything else is refused with its line.
+- A title stands once, holds a letter or digit that a file name can hold, and nothing invisible.
 - The order of the rows is the order of the guide; an activity's number is its row.
 - An edition's digest is the SHA-256 of its bytes and stands in every record.
 """
@@ -14,7 +15,6 @@ import io
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -70,20 +70,29 @@ def slug_of(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
+def _rows(content: bytes, where: str) -> list[tuple[int, list[str]]]:
+    reader = None
+    try:
+        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+        return [(reader.line_num, row) for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        line = f":{reader.line_num}" if reader else ""
+        raise InputError(f"not a CSV file: {error}", where=f"{where}{line}") from None
+
+
 def parse(name: str, content: bytes, where: str) -> Edition:
     """An edition from the bytes of its CSV file; InputError names line and column."""
-    try:
-        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"not a CSV file: {error}", where=where) from None
-    if not rows or tuple(rows[0]) != COLUMNS:
+    rows = _rows(content, where)
+    if not rows or tuple(rows[0][1]) != COLUMNS:
         raise InputError(f"the first line must read {','.join(COLUMNS)}", where=f"{where}:1")
     activities: list[Activity] = []
     cells: dict[tuple[str, str], str] = {}
-    for line, row in enumerate(rows[1:], start=2):
+    for line, row in rows[1:]:
         if len(row) != len(COLUMNS) or not row[0].strip():
             raise InputError(f"{len(row)} columns where {len(COLUMNS)} belong", where=f"{where}:{line}")
         activity = Activity(len(activities) + 1, slug_of(row[0]), row[0].strip())
+        if not activity.slug or not activity.title.isprintable():
+            raise InputError(f"{activity.title[:60]!r} is not the title of an activity", where=f"{where}:{line}")
         if any(a.slug == activity.slug for a in activities):
             raise InputError(f"{activity.title} stands twice", where=f"{where}:{line}")
         activities.append(activity)
@@ -102,7 +111,6 @@ def shipped() -> list[str]:
     return sorted(f.name.removesuffix(".csv") for f in folder.iterdir() if f.name.endswith(".csv"))
 
 
-@cache
 def load(name: str, base: Path | None = None) -> Edition:
     """A shipped edition by name, or a CSV file by path (relative to `base`)."""
     if name in shipped():

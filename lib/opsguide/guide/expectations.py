@@ -3,7 +3,10 @@
 - An answer must exit 0 unless the expectation names another status.
 - `says` is met when any alternative stands in the answer as whole words; `lacks` when none does.
 - JSON is also read without regard to its white space.
+- A number that is asked for is not part of a longer one: `0` does not stand in `0.5`.
 - `matches` is a regular expression found in some line; `nothing` is an empty answer.
+- A pattern has at most 500 characters, and one that searches longer than 2 s is stopped and not met.
+- An expectation that every answer meets is refused: an empty text is no text to look for.
 - `equals` and `differs_from` compare the whole answer without outer white space.
 - `at_least` and `at_most` hold for every number in the answer; an answer without a number fails.
 - Headers, percent signs and units are not part of a number.
@@ -12,13 +15,18 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from opsguide.errors import InputError
+from opsguide.guide import patterns
 
 NAMES = ("exits", "says", "lacks", "matches", "nothing", "equals", "differs_from", "at_least", "at_most")
+
+
+NUMBER = re.compile(r"(?<![\w.+-])(?<![0-9]:)[+-]?[0-9]+(?:\.[0-9]+)?(?=$|[\s%,;]|[KMGTkmgt]?i?B?(?![\w.:-]))")
 
 
 @dataclass(frozen=True)
@@ -38,22 +46,21 @@ def checked(expect: Any) -> dict[str, Any]:
     name, args, status = expect["name"], expect["args"], expect.get("exit", 0)
     if type(status) is not int or not 0 <= status <= 255:
         raise InputError(f"{name}: exit must be a status from 0 to 255, not {status!r}")
-    if any(not isinstance(a, str | int | float) for a in args) or (not args) != (name == "nothing"):
+    if any(type(a) not in (str, int, float) for a in args) or (not args) != (name == "nothing"):
         raise InputError(f"{name}: takes {'no' if name == 'nothing' else 'text or number'} arguments")
+    if name in ("exits", "matches", "at_least", "at_most") and len(args) != 1:
+        raise InputError(f"{name}: takes one argument, not {len(args)}")
+    if name in ("says", "lacks", "matches") and not all(str(a).strip() for a in args):
+        raise InputError(f"{name}: an empty text stands in every answer")
     if name == "matches":
-        _compiled(args[0])
+        patterns.check(str(args[0]))
     if name in ("at_least", "at_most"):
         number(args[0])
     if name == "exits":
-        status = int(args[0])
+        status = args[0]
+        if type(status) is not int or not 0 <= status <= 255:
+            raise InputError(f"exits: takes a status from 0 to 255, not {status!r}")
     return {"name": name, "args": args, "exit": status}
-
-
-def _compiled(pattern: Any) -> re.Pattern[str]:
-    try:
-        return re.compile(str(pattern), re.MULTILINE)
-    except re.error as error:
-        raise InputError(f"matches: {pattern!r} is not a regular expression: {error}") from None
 
 
 def words(expect: dict[str, Any]) -> str:
@@ -61,7 +68,7 @@ def words(expect: dict[str, Any]) -> str:
     name, args, status = str(expect["name"]), expect["args"], expect["exit"]
     if name == "exits":
         return f"exit {status}"
-    texts = " or ".join(json.dumps(a, ensure_ascii=False) if isinstance(a, str) else f"{a:g}" for a in args)
+    texts = " or ".join(json.dumps(a, ensure_ascii=False) if isinstance(a, str) else str(a) for a in args)
     said = name.replace("_", " ") + (f" {texts}" if texts else "")
     return said + (f", exit {status}" if status else "")
 
@@ -69,7 +76,8 @@ def words(expect: dict[str, Any]) -> str:
 def judge(expect: dict[str, Any], status: int | None, text: str) -> Judgement:
     """Judge an answer: its exit status (None: it never ended) and its standard output."""
     if status != expect["exit"]:
-        return Judgement(False, f"expected {words(expect)}, got exit {status}")
+        got = "no exit status" if status is None else f"exit {status}"
+        return Judgement(False, f"expected {words(expect)}, got {got}")
     met = _met(expect["name"], expect["args"], text)
     if met:
         return Judgement(True, words(expect))
@@ -83,10 +91,11 @@ def _met(name: str, args: list[Any], text: str) -> bool:
     if name == "nothing":
         return not stripped
     if name in ("says", "lacks"):
-        said = any(_has(text, str(a)) for a in args)
+        readings = (text, *_dumped(text))
+        said = any(_has(reading, str(a)) for a in args for reading in readings)
         return said == (name == "says")
     if name == "matches":
-        return any(_compiled(a).search(text) for a in args)
+        return patterns.found(str(args[0]), text)
     if name == "equals":
         return any(stripped == str(a).strip() for a in args)
     if name == "differs_from":
@@ -98,30 +107,31 @@ def _met(name: str, args: list[Any], text: str) -> bool:
 def _has(text: str, wanted: str) -> bool:
     edge = r"(?<![\w-])" if re.match(r"\w", wanted) else ""
     end = r"(?![\w-])" if re.search(r"\w$", wanted) else ""
-    pattern = edge + re.escape(wanted) + end
-    return any(re.search(pattern, t) for t in (text, _dumped(text)))
+    edge += r"(?<![0-9]\.)" if re.match(r"[0-9]", wanted) else ""
+    end += r"(?!\.[0-9])" if re.search(r"[0-9]$", wanted) else ""
+    return re.search(edge + re.escape(wanted) + end, text) is not None
 
 
-def _dumped(text: str) -> str:
-    """JSON with one space after each colon and comma, anything else as nothing."""
+def _dumped(text: str) -> tuple[str, ...]:
+    """JSON with one space after each colon and comma, and with none; nothing for anything else."""
     try:
-        return json.dumps(json.loads(text), ensure_ascii=False)
-    except ValueError:
-        return ""
+        value = json.loads(text)
+        return json.dumps(value, ensure_ascii=False), json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        return ()
 
 
 def number(value: Any) -> float:
     """The one number of a text; InputError when there is none or more."""
-    found = numbers(str(value))
-    if len(found) != 1:
+    found = [float(value)] if isinstance(value, int | float) else numbers(str(value))
+    if len(found) != 1 or not math.isfinite(found[0]):
         raise InputError(f"{str(value)[:60]!r} is not one number")
     return found[0]
 
 
 def numbers(text: str) -> list[float]:
     """The first number of each line that has one: `Use%` gives none, `  42%` gives 42."""
-    lines = (re.search(r"(?<![\w.])-?\d+(\.\d+)?(?=$|[\s%,;]|[KMGTkmgt]?i?B?\b)", line) for line in text.splitlines())
-    return [float(m.group()) for m in lines if m]
+    return [float(m.group()) for m in map(NUMBER.search, text.splitlines()) if m]
 
 
 def _first(text: str) -> str:

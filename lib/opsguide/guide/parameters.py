@@ -1,8 +1,11 @@
 """Typed parameters of a runbook, as its scope file describes them.
 
 - A parameter's value has exactly the declared type; nothing is converted in silence.
-- Text is one line unless the parameter says otherwise, and holds no control characters.
-- A value with choices is one of them; with `slot` it fits that slot type.
+- Text is one line unless the parameter says otherwise, and holds no control character, no foreign line separator,
+  no half character and nothing that turns the direction of writing.
+- Text has at most 4096 characters, text of several lines 256 Ki; a list has at most 1000 entries.
+- A whole number fits 64 bits; a float is a finite number.
+- A value with choices is one of them or the default; with `slot` it fits that slot type.
 - A required parameter is not empty. An unknown name is refused with the nearest known one.
 - Text from a command line is read by the declared type: `010` stays text for str and is refused for int.
 """
@@ -18,7 +21,10 @@ from opsguide.errors import InputError
 from opsguide.guide import slots
 
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "list[str]": list}
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
+LONGEST_LINE, LONGEST_TEXT, LONGEST_LIST, BIGGEST = 4096, 1 << 18, 1000, 2**63
 
 
 @dataclass(frozen=True)
@@ -43,20 +49,23 @@ class Parameter:
         wanted = TYPES[self.type]
         exact = type(value) is wanted or (self.type == "float" and type(value) is int)
         if not exact or (wanted is list and any(type(v) is not str for v in value)):
-            raise self._bad(f"must be {self.type}, not {type(value).__name__}: {str(value)[:60]!r}")
+            raise self._bad(f"must be {self.type}, not {type(value).__name__}: {_shown(value)}")
+        if wanted is list and len(value) > LONGEST_LIST:
+            raise self._bad(f"has {len(value)} entries; {LONGEST_LIST} are the most")
         for text in value if isinstance(value, list) else [value] if isinstance(value, str) else []:
             self._check_text(text)
         if self.required and value in ("", []):
             raise self._bad("must not be empty")
-        if self.choices and value != "" and value not in self.choices:
+        if self.choices and value != self.default and value not in self.choices:
             near = get_close_matches(str(value), self.choices, 1)
             raise self._bad(f"{str(value)[:60]!r} is none of {', '.join(self.choices)}", near)
         if type(value) in (int, float) and not self._in_range(value):
-            raise self._bad(f"{value} is outside {self.minimum:g} to {self.maximum:g}")
+            raise self._bad(f"{_shown(value)} is outside {self._range()}")
         return value
 
     def _check_text(self, text: str) -> None:
-        if CONTROL.search(text) or (not self.lines and ("\n" in text or len(text) > 4096)):
+        longest = LONGEST_TEXT if self.lines else LONGEST_LINE
+        if CONTROL.search(text) or (not self.lines and "\n" in text) or len(text) > longest:
             raise self._bad(f"{text[:40]!r} holds a line break or control character, or is too long")
         if self.slot and text:
             try:
@@ -65,9 +74,15 @@ class Parameter:
                 raise self._bad(str(error)) from None
 
     def _in_range(self, value: float) -> bool:
-        low = self.minimum if self.minimum is not None else value
-        high = self.maximum if self.maximum is not None else value
+        low = self.minimum if self.minimum is not None else -BIGGEST
+        high = self.maximum if self.maximum is not None else BIGGEST - 1
         return low <= value <= high
+
+    def _range(self) -> str:
+        low, high = (f"{bound:g}" if bound is not None else "" for bound in (self.minimum, self.maximum))
+        if not low and not high:
+            return "what 64 bits hold" if self.type == "int" else "the finite numbers up to 2**63"
+        return f"{low} to {high}" if low and high else f"{low or high} or {'more' if low else 'less'}"
 
     def read(self, text: str) -> Any:
         """The value that a command line's text stands for."""
@@ -75,9 +90,9 @@ class Parameter:
             return text
         if self.type == "bool" and text.lower() in ("true", "false", "yes", "no"):
             return text.lower() in ("true", "yes")
-        if self.type == "int" and re.fullmatch(r"-?(0|[1-9]\d{0,17})", text):
+        if self.type == "int" and re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", text):
             return int(text)
-        if self.type == "float" and re.fullmatch(r"-?\d{1,15}(\.\d{1,15})?", text):
+        if self.type == "float" and re.fullmatch(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?", text):
             return float(text)
         if self.type == "list[str]":
             return [part.strip() for part in text.split(",")] if text else []
@@ -86,6 +101,12 @@ class Parameter:
     def _bad(self, words: str, near: list[str] | None = None) -> InputError:
         hint = f"did you mean {near[0]}?" if near else self.help
         return InputError(f"parameter {self.name} {words}", next=hint)
+
+
+def _shown(value: Any) -> str:
+    if type(value) is int and abs(value) >= BIGGEST:
+        return f"a number of {value.bit_length()} bits"
+    return repr(value if isinstance(value, str | int | float | bool) else type(value).__name__)[:60]
 
 
 COMMON = (

@@ -4,15 +4,19 @@
 - A template that differs by one character is not in the scope.
 - An entry is for kinds of element; on another kind it is not in the scope.
 - An entry is a look or a change, on the element itself unless `on` names a related one.
-- A change names its deadline; one that nothing proves says why in `unproven`.
+- A change names its deadline; one that nothing proves says why in `unproven`; `settle` is a look of the same scope.
 - `shell` is for looks without slots only, and says why.
+- A slot is typed by its entry or by the parameter of its name, never by both.
 - Common looks belong to every scope; looks of the service map belong to the run that named the service.
 - A path belongs to an activity; only that activity's runs edit it, and a refusal names its runbook.
+- A star in a file's path stays within its folder.
+- A key that nobody knows is refused, in every table of the file.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import shlex
 import tomllib
 from dataclasses import dataclass, field
@@ -25,7 +29,9 @@ from opsguide.errors import InputError
 from opsguide.guide import slots
 from opsguide.guide.durations import duration
 from opsguide.guide.kinds import KINDS
-from opsguide.guide.parameters import COMMON, Parameter, Parameters
+from opsguide.guide.parameters import COMMON, TYPES, Parameter, Parameters
+
+RELATED = ("peer", "containers", *KINDS)
 
 
 @dataclass(frozen=True)
@@ -74,14 +80,20 @@ class Scope:
     def find(self, template: str, verb: str, kind: str, args: dict[str, Any] | None = None) -> Entry | None:
         """The entry that matches exactly, or None."""
         for entry in self.entries:
-            same = entry.template == template and entry.args == args
+            same = entry.template == template and _same(entry.args, args)
             if same and entry.verb == verb and kind in entry.kinds:
                 return entry
         return None
 
     def file(self, path: str) -> FileRule | None:
         """The rule of a path that this activity may edit, or None."""
-        return next((rule for rule in self.files if fnmatchcase(path, rule.path)), None)
+        fits = (r for r in self.files if r.path.count("/") == path.count("/") and fnmatchcase(path, r.path))
+        return next(fits, None)
+
+
+def _same(args: dict[str, Any] | None, others: dict[str, Any] | None) -> bool:
+    """Equal to the type: Python holds 0, 0.0 and False equal."""
+    return args == others and repr(sorted((args or {}).items())) == repr(sorted((others or {}).items()))
 
 
 def _read(name: str) -> bytes:
@@ -108,15 +120,19 @@ def parse(activity: str, content: bytes) -> Scope:
 
 
 def _scope(activity: str, table: dict[str, Any], digest: str) -> Scope:
+    if unknown := set(table) - {"steps", "service", "related", "parameters", "look", "change", "file"}:
+        raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
     parameters = {p.name: p for p in COMMON}
     for name, fields in table.get("parameters", {}).items():
-        given: dict[str, Any] = {k: tuple(v) if k == "choices" else v for k, v in fields.items()}
-        parameters[name] = Parameter(name=name, **given)
+        parameters[name] = _parameter(name, fields)
     entries = [_entry(row, "look") for row in table.get("look", [])]
     entries += [_entry(row, "change") for row in table.get("change", [])]
     related = {kind: tuple(names) for kind, names in table.get("related", {}).items()}
     for entry in entries:
         _hold_rules(entry, parameters)
+        if entry.settle and not any(e.verb == "look" and e.template == entry.settle for e in entries):
+            raise ValueError(f"{entry.template}: settle names no look of this scope")
+    _hold_names(table, related)
     return Scope(
         activity,
         digest,
@@ -129,6 +145,26 @@ def _scope(activity: str, table: dict[str, Any], digest: str) -> Scope:
     )
 
 
+def _parameter(name: str, fields: dict[str, Any]) -> Parameter:
+    given: dict[str, Any] = {k: tuple(v) if k == "choices" else v for k, v in fields.items()}
+    found = Parameter(name=name, **given)
+    if found.type not in TYPES or type(found.default) is not TYPES[found.type]:
+        raise ValueError(f"parameters.{name}: type {found.type} with default {found.default!r}")
+    if found.slot and found.slot not in slots.TYPES:
+        raise ValueError(f"parameters.{name}: unknown slot type {found.slot}")
+    return found
+
+
+def _hold_names(table: dict[str, Any], related: dict[str, tuple[str, ...]]) -> None:
+    steps = table["steps"]
+    if len(set(steps)) != len(steps) or not all(re.fullmatch(r"[a-z][a-z0-9-]*", step) for step in steps):
+        raise ValueError(f"steps: each a word, once: {steps}")
+    if table.get("service", "") not in ("", *table.get("parameters", {})):
+        raise ValueError(f"service: {table['service']} is no parameter")
+    if set(related) - set(KINDS) or any(set(words) - set(RELATED) for words in related.values()):
+        raise ValueError(f"related: a kind of element, then any of {', '.join(RELATED)}")
+
+
 def _entry(row: dict[str, Any], verb: str) -> Entry:
     fields = dict(row)
     template = fields.pop("command", None) or fields.pop("api")
@@ -138,6 +174,8 @@ def _entry(row: dict[str, Any], verb: str) -> Entry:
             fields[name] = tuple(fields[name])
     if "deadline" in fields:
         fields["deadline"] = duration(fields["deadline"])
+    elif verb == "change":
+        raise ValueError(f"{template}: a change names its deadline")
     return Entry(template=template, verb=verb, **fields)
 
 
@@ -146,9 +184,14 @@ def _hold_rules(entry: Entry, parameters: dict[str, Parameter]) -> None:
         kind = entry.slots.get(name) or (parameters[name].slot if name in parameters else "")
         if kind not in slots.TYPES:
             raise ValueError(f"{entry.template}: slot {name} has no type")
-    if entry.shell and (entry.verb != "look" or slots.names(entry.template)):
-        raise ValueError(f"{entry.template}: shell is for looks without slots")
-    if set(entry.kinds) - set(KINDS):
+    if twice := set(entry.slots) & set(parameters):
+        raise ValueError(f"{entry.template}: slot {min(twice)} is the parameter of that name")
+    for value in (entry.args or {}).values():
+        if isinstance(value, str) and set(slots.names(value)) - set(parameters):
+            raise ValueError(f"{entry.template}: {value} is no parameter")
+    if entry.shell and (entry.verb != "look" or slots.names(entry.template) or not isinstance(entry.shell, str)):
+        raise ValueError(f"{entry.template}: shell is for looks without slots, and says why")
+    if set(entry.kinds) - set(KINDS) or set(entry.on) - {"element", "peer", *KINDS}:
         raise ValueError(f"{entry.template}: unknown kind")
 
 
@@ -156,7 +199,10 @@ def _hold_rules(entry: Entry, parameters: dict[str, Parameter]) -> None:
 def common_looks() -> tuple[Entry, ...]:
     """Looks that any run may send: nobody should need a second terminal."""
     table = tomllib.loads((files("opsguide.guide") / "common_looks.toml").read_text("utf-8"))
-    return tuple(_entry(row, "look") for row in table["look"])
+    found = tuple(_entry(row, "look") for row in table["look"])
+    for entry in found:
+        _hold_rules(entry, {})
+    return found
 
 
 @cache

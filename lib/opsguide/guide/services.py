@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 from opsguide.errors import InputError, RefusedError
+from opsguide.guide.kinds import KINDS
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def load() -> dict[str, dict[str, Service]]:
 def of(kind: str, component: str) -> dict[str, Service]:
     """The services of an element of this kind (and component, if it is an infrastructure container)."""
     every = load()
-    return {**every.get(kind, {}), **(every.get(component, {}) if component else {})}
+    return {**every.get(kind, {}), **(every.get(component, {}) if component not in KINDS else {})}
 
 
 def find(kind: str, component: str, name: str) -> Service:

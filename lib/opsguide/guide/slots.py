@@ -1,7 +1,8 @@
 """Typed slots: what may stand where a template says {name}.
 
 - A value never starts with a dash: it cannot be read as an option.
-- A value holds no newline, no NUL, no other control character.
+- A value holds no newline, no NUL, no other control or invisible character.
+- A slot is a name in braces and nothing else: no format, no attribute, no empty braces.
 - A type is a full match; nothing is trimmed, expanded or corrected.
 - A path is absolute, without `..`, `.` or empty parts, and without glob characters.
 - A log is a path below /var/log.
@@ -12,6 +13,9 @@ from __future__ import annotations
 import re
 from string import Formatter
 
+from opsguide.guide.durations import duration
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 TYPES: dict[str, tuple[str, str]] = {
     "unit": (r"[A-Za-z0-9][A-Za-z0-9@._:\\-]{0,127}", "the name of a unit, like nginx or zabbix-agent"),
     "word": (r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,255}", "one word of letters, digits and . _ : @ + -"),
@@ -31,14 +35,22 @@ def check(kind: str, value: object) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if not re.fullmatch(pattern, text):
         raise ValueError(f"{text[:80]!r} is not {fits}")
+    if not text.isprintable():
+        raise ValueError(f"{text[:80]!r} holds a control or invisible character")
+    if kind == "duration":
+        duration(text)
     if kind in ("path", "log") and any(part in ("", ".", "..") for part in text.split("/")[1:]):
         raise ValueError(f"{text[:80]!r} has an empty, . or .. part")
     return text
 
 
 def names(template: str) -> list[str]:
-    """The slots of a template in order; ValueError where its braces do not pair."""
-    return [field for _, field, _, _ in Formatter().parse(template) if field]
+    """The slots of a template in order; ValueError where its braces do not pair or hold more than a name."""
+    found = [part[1:] for part in Formatter().parse(template) if part[1] is not None]
+    for field, form, conversion in found:
+        if form or conversion or not NAME.fullmatch(field or ""):
+            raise ValueError(f"{template[:80]!r}: braces hold the name of a slot only; literal ones are doubled")
+    return [str(field) for field, _, _ in found]
 
 
 def fill(token: str, values: dict[str, str]) -> str:
