@@ -6,13 +6,15 @@ import sys
 from pathlib import Path
 
 import pytest
-import record_sample as sample
 
 from opsguide.errors import InputError, StoreError
+from opsguide.record import journal
 from opsguide.record.archive import Archive
 from opsguide.record.ledger import Ledger
+from opsguide.record.orphans import close_orphan
 from opsguide.record.summary import summary
 from opsguide.record.verify import verify
+from record import sample
 
 
 def test_a_run_that_has_begun_has_its_intent_and_its_line_in_the_ledger(tmp_path):
@@ -69,7 +71,7 @@ def test_a_summary_tells_a_listing_what_it_needs(tmp_path):
 FULL = """
 import resource, sys
 from pathlib import Path
-import record_sample as sample
+from record import sample
 from opsguide.errors import StoreError
 from opsguide.record.archive import Archive
 root, limit = Path(sys.argv[1]), int(sys.argv[2])
@@ -87,11 +89,17 @@ def test_a_run_that_cannot_be_written_does_not_begin(tmp_path, limit):
     sizes = sample.sealed(tmp_path / "before") and (tmp_path / "before/ledger.jsonl").stat().st_size
     limit = limit or sizes + 40
     code = [sys.executable, "-c", FULL, str(tmp_path / "records"), str(limit)]
-    path = {"PYTHONPATH": str(Path(__file__).parent)}
+    path = {"PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run(code, capture_output=True, text=True, check=False, env=path)
     assert done.stdout.split() == ["2", "1"], done.stderr
     assert [finding.verdict for finding in verify(tmp_path / "records")] == ["OK"]
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != limit
+
+
+def fill(run):
+    for number in range(1000):
+        sample.send(run, number)
+        sample.answer(run, number, "y" * 2000)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs a small file system of its own")
@@ -105,12 +113,7 @@ def test_a_full_disk_in_mid_run_loses_nothing_and_the_run_is_closed_when_there_i
         ballast = root / "ballast"
         ballast.write_bytes(b"x" * 900_000)
         with pytest.raises(StoreError):
-            for number in range(1000):
-                sample.send(run, number)
-                sample.answer(run, number, "y" * 2000)
-        from opsguide.record import journal
-        from opsguide.record.orphans import close_orphan
-
+            fill(run)
         assert not journal.read(run.path).torn
         run.journal.close()
         with pytest.raises(StoreError):

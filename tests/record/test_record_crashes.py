@@ -4,18 +4,19 @@ import sys
 from pathlib import Path
 
 import pytest
-import record_sample as sample
 
 from opsguide.errors import LockedError, TamperedError
 from opsguide.record import journal
 from opsguide.record.archive import Archive
 from opsguide.record.orphans import NEVER_BEGAN, close_orphan
 from opsguide.record.verify import verify
+from record import sample
 
 
 def killed(scene: str, place: Path) -> int:
-    killer = Path(__file__).with_name("record_killer.py")
-    done = subprocess.run([sys.executable, killer, scene, place], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "record.killer", scene, str(place)]
+    tests = Path(__file__).parents[1]
+    done = subprocess.run(command, cwd=tests, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
 

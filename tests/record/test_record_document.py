@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import record_sample as sample
 
 from opsguide.record.seal import seal
+from record import sample
 
 TEXT = (Path(__file__).parents[2] / "docs/record.md").read_text()
 RECIPES = re.findall(r"<!-- recipe -->\n```sh\n(.*?)```", TEXT, re.DOTALL)
@@ -49,7 +49,9 @@ def test_the_table_of_events_names_every_type_that_has_words():
     from opsguide.record.words import SPEAKERS
 
     table = TEXT.split("| type | fields |")[1].split("\n\n")[0]
-    named = {name for row in table.splitlines() for name in re.findall(r"`([a-z-]+)`", row.split("|")[1] if row else "")}
+    named = {
+        name for row in table.splitlines() for name in re.findall(r"`([a-z-]+)`", row.split("|")[1] if row else "")
+    }
     assert named == {*SPEAKERS, "answer"}
 
 

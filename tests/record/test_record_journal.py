@@ -6,11 +6,11 @@ import threading
 from pathlib import Path
 
 import pytest
-import record_sample as sample
 
 from opsguide.errors import LockedError, StoreError, TamperedError
 from opsguide.record import journal
 from opsguide.record.archive import Archive
+from record import sample
 
 
 def lines(folder: Path) -> list[bytes]:
@@ -117,7 +117,7 @@ def test_a_broken_chain_is_never_written_on(tmp_path):
 FULL = """
 import resource, sys
 from pathlib import Path
-import record_sample as sample
+from record import sample
 from opsguide.errors import StoreError
 from opsguide.record import journal
 run = sample.begin(Path(sys.argv[1]))
@@ -141,7 +141,7 @@ def child(code: str, *args: str) -> list[str]:
         capture_output=True,
         text=True,
         check=False,
-        env={"PYTHONPATH": str(Path(__file__).parent), "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": str(Path(__file__).parents[1]), "PATH": "/usr/bin:/bin"},
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.split("\n")[:-1]

@@ -1,13 +1,13 @@
+import contextlib
 import json
-import os
 import threading
 
 import pytest
-import record_sample as sample
 
-from opsguide.errors import TamperedError
+from opsguide.errors import InputError, TamperedError
 from opsguide.record.ledger import Ledger
 from opsguide.record.verify import verify
+from record import sample
 
 
 def test_many_runs_at_once_make_one_chain(tmp_path):
@@ -16,7 +16,7 @@ def test_many_runs_at_once_make_one_chain(tmp_path):
         thread.start()
     found = []
     while any(thread.is_alive() for thread in threads):
-        if (tmp_path / "ledger.jsonl").exists() and os.path.getsize(tmp_path / "ledger.jsonl"):
+        with contextlib.suppress(InputError):
             found += verify(tmp_path)
     assert {finding.verdict for finding in found} <= {"OK", "UNFINISHED"}
     assert [finding.verdict for finding in verify(tmp_path)] == ["OK"] * 12

@@ -7,16 +7,18 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import record_sample as sample
 
 from opsguide.errors import InputError
 from opsguide.record import durable
+from opsguide.record.archive import Archive
+from opsguide.record.checks import check_run
 from opsguide.record.verify import first_bad, verify
+from record import sample
 
 DOCUMENT = Path(__file__).parents[2] / "docs/record.md"
 
 
-@pytest.fixture()
+@pytest.fixture
 def root(tmp_path):
     """Three sealed runs, the second with a file of output."""
     for write in (sample.sealed, sample.long_one, sample.sealed):
@@ -71,7 +73,10 @@ def edited_answer(root):
 def edited_answer_with_digests_mended_in_the_journal(root):
     path = folder(root, 0) / "events.jsonl"
     edit(path, (b'"out": "812', b'"out": "813'))
-    events, prev = [json.loads(line) for line in lines(path)], durable.digest((path.parent / "intent.json").read_bytes())
+    events, prev = (
+        [json.loads(line) for line in lines(path)],
+        durable.digest((path.parent / "intent.json").read_bytes()),
+    )
     whole = b""
     for event in events:
         line = durable.json_line({**event, "prev": prev})
@@ -153,9 +158,9 @@ def removed_the_ledger(root):
 
 
 def emptied_the_ledger(root):
-    last = folder(root, 0).name
+    first = min(runs(root))
     sample.overwrite(root / "ledger.jsonl", b"")
-    return last, "ledger.jsonl"
+    return first, "ledger.jsonl"
 
 
 def cut_the_ledgers_last_line(root):
@@ -307,17 +312,21 @@ def test_a_file_cut_at_any_byte_or_with_bytes_appended_is_caught(tmp_path, name,
         changed = (whole[:cut] for cut in range(0, len(whole), step))
     else:
         changed = (whole + more for more in (b"\n", b" ", b"\0", b"x", b"{}\n", whole))
+    archive = Archive(tmp_path)
+    refs, entries = archive.runs(), archive.ledger.read().entries
+    path.chmod(0o640)
     for content in changed:
-        sample.overwrite(path, content)
-        found = verify(tmp_path)
-        assert [finding.verdict for finding in found] == ["TAMPERED"], len(content)
-        assert found[0].first_bad.startswith(path.name)
+        path.write_bytes(content)
+        found = check_run(refs[0].run, refs, entries)
+        assert found.verdict == "TAMPERED", len(content)
+        assert found.first_bad.startswith(path.name)
+    assert first_bad(verify(tmp_path)) == found
 
 
-def test_a_ledger_cut_at_any_byte_never_verifies(root):
+def test_a_ledger_cut_anywhere_never_verifies(root):
     path = root / "ledger.jsonl"
     whole = path.read_bytes()
-    for cut in range(len(whole)):
+    for cut in {*range(0, len(whole), 7), *range(len(whole) - 500, len(whole))}:
         path.write_bytes(whole[:cut])
         assert {finding.verdict for finding in verify(root)} != {"OK"}, cut
 

@@ -20,6 +20,7 @@ from typing import Any
 from opsguide.errors import StoreError
 
 PART = ".part"
+PIECE = 1 << 20
 
 
 def now() -> str:
@@ -80,8 +81,11 @@ def storing(path: Path) -> Iterator[None]:
 
 def file_digest(path: Path) -> str:
     """The sha256 of the file at `path` in hex, read piece by piece."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    found = hashlib.sha256()
+    with path.open("rb", buffering=0) as stream:
+        while piece := stream.read(PIECE):
+            found.update(piece)
+    return found.hexdigest()
 
 
 def sync_folder(folder: Path) -> None:

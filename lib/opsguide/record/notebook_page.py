@@ -98,12 +98,12 @@ def _code(told: story.Story, part: story.Part, number: int) -> dict[str, Any]:
     if story.foot(part):
         outputs.append(_stream("stderr", story.foot(part)))
     source = part.cell.get("source") or ("# (not recorded)" if part.cell else "# outside of any cell")
-    count = part.cell.get("cell")
+    count, name = part.cell.get("cell"), visible.one_line(part.cell.get("id") or "")
     return {
         "cell_type": "code",
         "execution_count": count if isinstance(count, int) and not isinstance(count, bool) else None,
         "id": f"part-{number}",
-        "metadata": {"opsguide": {"id": part.cell.get("id"), "state": part.state, "known": part.cell.get("known")}},
+        "metadata": {"opsguide": {"id": name, "state": visible.one_line(part.state)}},
         "outputs": outputs,
         "source": _lines("\n".join(visible.line(line) for line in visible.split(str(source)))),
     }

@@ -1,6 +1,6 @@
 """Runs a scene again and again in a child that dies at its n-th step on the disk, n = 1, 2, 3 … until it lives.
 
-`python record_killer.py SCENE ROOT` prints how often the child died. A step is a call that changes the disk; the
+`python -m record.killer SCENE ROOT` prints how often the child died. A step is a call that changes the disk; the
 child dies before it, half-way (writes), or right after it. What has "left" for the element is a file in ROOT/n.left.
 """
 
@@ -13,11 +13,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import record_sample as sample
-
 from opsguide.record.archive import Archive
 from opsguide.record.orphans import close_orphan
 from opsguide.record.seal import seal
+from record import sample
 
 CALLS = ("write", "fsync", "fdatasync", "replace", "rename", "mkdir", "unlink", "ftruncate", "rmdir", "chmod")
 
