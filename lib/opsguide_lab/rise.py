@@ -53,8 +53,10 @@ def _heal(host: Host) -> bool:
     if host.name in elements.faults():
         elements.fault(host.name, "")
     elements.free_disk(host.name)
-    if not hosts.wait(lambda: _sshd_listens(host), 10):
+    if not hosts.wait(lambda: hosts.leader(host.name) != 0, 10):
         return False
+    if not hosts.wait(lambda: _sshd_listens(host), 0.5):
+        elements.inside(host.name, ["systemctl", "start", "sshd"])
     if not hosts.key_answers(host):
         elements.restore_host_key(host.name)
     down = [c for c in topology.containers_on(host.name) if not hosts.container_leader(c)]

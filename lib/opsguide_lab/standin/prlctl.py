@@ -7,8 +7,6 @@ usage: prlctl list [-a] [-H] [-j] [-o COLUMN,...] [--vmtype all] | start ID | st
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 
 from opsguide_lab.standin import containers as ct
@@ -36,6 +34,8 @@ def _list(words: list[str]) -> int:
     if unknown := [c for c in columns if c not in COLUMNS]:
         raise ct.Refusal(FAILED, f"unknown field {unknown[0]}")
     if "-j" in words or "--json" in words:
+        import json
+
         print(json.dumps([_row(c) for c in rows], indent=4))
         return 0
     if "-H" not in words:
@@ -64,7 +64,7 @@ def _act(verb: str, words: list[str]) -> int:
         print(f"CT {one.settings.get('NAME')} exist {_row(one)['status']}")
         return 0
     if verb == "exec":
-        return subprocess.run(ct.enter(one, words[1:])).returncode
+        return ct.run(ct.enter(one, words[1:]))
     ct.refuse_locked(one)
     if verb == "set" and words[1:2] in (["--memsize"], ["--ram"]):
         from opsguide_lab.standin.vzctl import main as vzctl

@@ -6,11 +6,13 @@ usage: vzlist [-a] [-H] [-1] [-S] [-j] [-o COLUMN,...] [-s COLUMN] [CTID...]
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable
 
 from opsguide_lab.standin import containers as ct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 COLUMNS: dict[str, tuple[int, Callable[[ct.Container], str]]] = {
     "ctid": (10, lambda c: str(c.ctid)),
@@ -50,6 +52,8 @@ def _print(argv: list[str]) -> int:
     rows = [c for c in rows if keys or "a" in flags or c.running != ("S" in flags)]
     rows.sort(key=lambda c: c.ctid if order in ("ctid", "veid") else COLUMNS[order][1](c))
     if "j" in flags:
+        import json
+
         print(json.dumps([_row(c) for c in rows], indent=2))
         return 0
     if "1" in flags:

@@ -1,0 +1,139 @@
+"""Each way to break a host, seen from where opsguide stands."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from .words import CONFIGURATION, ssh, within
+
+HOST = "new-01"
+ADDRESS = ("127.0.64.5", 2222)
+
+
+@pytest.fixture
+def broken(lab: Any) -> Iterator[Any]:
+    yield lab
+    lab.fault(HOST, "")
+    lab.up(hosts=[HOST])
+
+
+def banner(patience: float) -> bytes:
+    with socket.create_connection(ADDRESS, timeout=patience) as line:
+        return line.recv(8)
+
+
+def test_refuse_is_a_refused_connection(broken: Any) -> None:
+    broken.fault(HOST, "refuse")
+    with pytest.raises(ConnectionRefusedError):
+        banner(1)
+    broken.fault(HOST, "")
+    assert banner(2).startswith(b"SSH-2.0")
+
+
+def test_reset_is_a_reset_connection(broken: Any) -> None:
+    broken.fault(HOST, "reset")
+    with pytest.raises(ConnectionResetError):
+        banner(1)
+
+
+def test_hang_accepts_and_never_answers(broken: Any) -> None:
+    broken.fault(HOST, "hang")
+    with pytest.raises(TimeoutError):
+        banner(0.3)
+
+
+def test_delay_makes_every_answer_late(broken: Any) -> None:
+    broken.fault(HOST, "delay=0.3")
+    begun = time.monotonic()
+    assert banner(2).startswith(b"SSH-2.0")
+    assert time.monotonic() - begun > 0.28
+
+
+def slow_command() -> subprocess.Popen[bytes]:
+    line = ["ssh", "-F", CONFIGURATION, "-o", "ServerAliveInterval=0", HOST, "--", "echo begun; sleep 1; echo ended"]
+    command = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    assert command.stdout
+    assert command.stdout.readline() == b"begun\n"
+    return command
+
+
+def test_cut_ends_live_connections_and_the_next_one_works(broken: Any) -> None:
+    with slow_command() as command:
+        broken.fault(HOST, "cut")
+        assert command.wait(5) == 255
+    assert ssh(HOST, "true").returncode == 0
+
+
+def test_freeze_lets_nothing_through_and_ends_nothing(broken: Any) -> None:
+    with slow_command() as command:
+        broken.fault(HOST, "freeze")
+        with pytest.raises(subprocess.TimeoutExpired):
+            command.wait(1.5)
+        broken.fault(HOST, "")
+        assert command.communicate(timeout=5)[0] == b"ended\n"
+
+
+def test_an_unknown_fault_is_refused_by_name(broken: Any) -> None:
+    with pytest.raises(broken.LabError, match="no fault is called 'nonsense'"):
+        broken.fault(HOST, "nonsense")
+    with pytest.raises(broken.LabError, match="no host 'uh-09'"):
+        broken.fault("uh-09", "cut")
+
+
+def test_another_host_key_is_refused_by_ssh_and_by_status(broken: Any) -> None:
+    broken.change_host_key(HOST)
+    assert "REMOTE HOST IDENTIFICATION HAS CHANGED" in ssh(HOST, "true").stderr
+    assert [s.detail for s in broken.status() if s.name == HOST] == ["another host key answers"]
+    broken.restore_host_key(HOST)
+    assert ssh(HOST, "true").returncode == 0
+
+
+def test_a_full_disk_is_full_and_has_room_again(broken: Any) -> None:
+    broken.fill_disk(HOST)
+    answer = ssh(HOST, "df --output=pcent /var | tail -1; head -c 100000 /dev/zero > /root/more")
+    assert answer.stdout.strip() == "100%"
+    assert "No space left on device" in answer.stderr
+    broken.free_disk(HOST)
+    assert ssh(HOST, "head -c 100000 /dev/zero > /root/more").returncode == 0
+
+
+def test_up_mends_every_fault_that_was_left(broken: Any) -> None:
+    broken.change_host_key(HOST)
+    broken.fill_disk(HOST)
+    broken.fault(HOST, "refuse")
+    broken.up()
+    assert all(s.whole for s in broken.status())
+    assert ssh(HOST, "head -c 100000 /dev/zero > /root/more").returncode == 0
+
+
+def test_a_stopped_sshd_is_started_by_up(broken: Any) -> None:
+    broken.inside(HOST, ["systemctl", "stop", "sshd"])
+    assert within(3, lambda: ssh(HOST, "true").returncode == 255)
+    broken.up()
+    assert ssh(HOST, "true").returncode == 0
+
+
+def test_sessions_and_logins_are_counted_and_looks_from_outside_are_not(lab: Any) -> None:
+    sessions, logins = lab.sshd_sessions("ih-02"), lab.sshd_logins("ih-02")
+    ssh("ih-02", "true")
+    assert (lab.sshd_sessions("ih-02"), lab.sshd_logins("ih-02")) == (sessions + 1, logins + 1)
+    lab.status()
+    lab.up()
+    lab.inside("ih-02", ["true"])
+    lab.inside("hcore2", ["true"])
+    assert (lab.sshd_sessions("ih-02"), lab.sshd_logins("ih-02")) == (sessions + 1, logins + 1)
+
+
+def test_files_are_read_from_outside(lab: Any) -> None:
+    assert (lab.host_root("uh-01") / "etc/opsguide/role").read_text() == "user-host\n"
+    assert (lab.host_root("ih-01") / "vz/private/305/ve.conf").read_text().startswith('NAME="hcore1"')
+    assert (lab.container_root("hcore1") / "etc/jelastic/jinfo.ini").exists()
+    assert not (lab.host_root("new-01") / "etc/opsguide/role").exists()
+    with pytest.raises(lab.LabError, match="no element 'hcore9'"):
+        lab.container_root("hcore9")
