@@ -1,0 +1,291 @@
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opsguide.errors import InputError
+from opsguide.guide import editions, scopes
+from opsguide.guide.kinds import KINDS
+
+UH, IH, IC, EC = KINDS
+SEED = editions.load("seed")
+SLUGS = [a.slug for a in SEED.activities if scopes.load(a.slug)]
+
+
+def scope(slug: str = "restarting-processes") -> scopes.Scope:
+    found = scopes.load(slug)
+    assert found
+    return found
+
+
+def parsed(text: str) -> scopes.Scope:
+    return scopes.parse("mine", ('steps = ["look"]\n' + text).encode())
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(InputError, match="broken scope") as refused:
+        parsed(text)
+    assert refused.value.where == "scopes/mine.toml"
+    return refused.value.words
+
+
+# Exact match, default deny
+
+RESTART = "systemctl restart {service}"
+
+
+def test_a_template_of_the_scope_is_found_for_its_verb_and_kind() -> None:
+    found = scope().find(RESTART, "change", UH)
+    assert found
+    assert found.deadline == 90
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "systemctl  restart {service}",
+        " systemctl restart {service}",
+        "systemctl restart {service} ",
+        "systemctl restart {service}\n",
+        "systemctl restart nginx",
+        "systemctl restart {unit}",
+        "systemctl restart {service} --force",
+        "systemctl restart '{service}'",
+        "Systemctl restart {service}",
+        "systemctl restart {service}; id",
+        "systemctl\trestart {service}",
+        "systemctl restart\u00a0{service}",
+        "/bin/systemctl restart {service}",
+        "",
+    ],
+)
+def test_a_template_that_differs_at_all_is_not_in_the_scope(template: str) -> None:
+    assert scope().find(template, "change", UH) is None
+
+
+@given(st.integers(0, len(RESTART)), st.characters(codec="utf-8"), st.booleans())
+def test_a_template_that_differs_by_one_character_is_not_in_the_scope(at: int, sign: str, replaced: bool) -> None:
+    changed = RESTART[:at] + sign + RESTART[at + replaced :]
+    assert (scope().find(changed, "change", UH) is None) is (changed != RESTART)
+
+
+def test_an_entry_on_another_kind_is_not_in_the_scope() -> None:
+    assert scope().find(RESTART, "change", EC) is None
+    assert scope().find("bash /root/scripts/disable_me.sh", "change", UH) is None
+    assert scope().find(RESTART, "change", "") is None
+
+
+def test_a_change_is_no_look_and_a_look_no_change() -> None:
+    assert scope().find(RESTART, "look", UH) is None
+    assert scope().find("systemctl is-active {service}", "change", UH) is None
+    assert scope().find("df -h", "change", UH) is None
+
+
+API = "environment.control.RestartServices"
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        None,
+        {},
+        {"envName": "@env"},
+        {"envName": "@env", "nodeId": 1002},
+        {"envName": "@env", "nodeId": "@element", "x": 1},
+        {"envName": "shop", "nodeId": "@element"},
+        {"envName": "@env", "nodeId": "@Element"},
+        {"envname": "@env", "nodeId": "@element"},
+    ],
+    ids=str,
+)
+def test_an_api_method_is_in_the_scope_with_its_bound_arguments_only(args: Any) -> None:
+    assert scope().find(API, "change", EC, {"nodeId": "@element", "envName": "@env"})
+    assert scope().find(API, "change", EC, args) is None
+
+
+@pytest.mark.parametrize("value", ["0", "0.0", '"false"', '""', "[]"])
+def test_arguments_are_equal_to_the_type(value: str) -> None:
+    found = parsed('[[look]]\napi = "a.b.C"\nargs = { force = false }\n')
+    other = tomllib.loads(f"force = {value}")
+    assert found.find("a.b.C", "look", UH, {"force": False})
+    assert found.find("a.b.C", "look", UH, other) is None
+
+
+def test_a_command_is_no_api_method_and_the_other_way_round() -> None:
+    assert scope().find(RESTART, "change", UH, {}) is None
+    assert parsed('[[look]]\napi = "a.b.C"\n').find("a.b.C", "look", UH) is None
+
+
+# What a scope file may say
+
+
+def test_a_slot_of_unknown_type_is_refused() -> None:
+    assert "slot x has no type" in refusal('[[look]]\ncommand = "cat {x}"\n')
+    assert "slot x has no type" in refusal('[[look]]\ncommand = "cat {x}"\nslots = { x = "anything" }\n')
+    assert "slot reason has no type" in refusal('[[look]]\ncommand = "cat {reason}"\n')
+
+
+def test_a_slot_is_typed_by_its_entry_or_by_the_parameter_never_by_both() -> None:
+    assert "is the parameter" in refusal('[[look]]\ncommand = "cat {element}"\nslots = { element = "text" }\n')
+    assert parsed('[[look]]\ncommand = "cat {element}"\n').find("cat {element}", "look", UH)
+
+
+@pytest.mark.parametrize("template", ["cat {}", "cat {0}", "cat {element!r}", "cat {element", "cat {element.name}"])
+def test_braces_that_hold_more_than_a_slots_name_are_refused(template: str) -> None:
+    refusal(f'[[look]]\ncommand = "{template}"\n')
+
+
+def test_shell_is_for_looks_without_slots_only_and_says_why() -> None:
+    assert parsed('[[look]]\ncommand = "a | b"\nshell = "counts lines"\n').find("a | b", "look", UH)
+    assert "shell" in refusal('[[look]]\ncommand = "cat {element} | b"\nshell = "counts lines"\n')
+    assert "shell" in refusal('[[change]]\ncommand = "a | b"\nshell = "because"\ndeadline = "1 s"\n')
+    assert "says why" in refusal('[[look]]\ncommand = "a | b"\nshell = true\n')
+
+
+def test_a_change_names_its_deadline() -> None:
+    assert "names its deadline" in refusal('[[change]]\ncommand = "a"\n')
+    assert "duration" in refusal('[[change]]\ncommand = "a"\ndeadline = "5"\n')
+
+
+def test_settle_is_a_look_of_the_same_scope() -> None:
+    change = '[[change]]\ncommand = "a"\ndeadline = "1 s"\nsettle = "b"\n'
+    assert "settle" in refusal(change)
+    assert parsed(change + '[[look]]\ncommand = "b"\n').entries[1].settle == "b"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[[looks]]\ncommand = "a"\n',
+        'service = "nginx"\n',
+        '[[look]]\ncommand = "a"\nkind = ["user-host"]\n',
+        '[[look]]\ncommand = "a"\nkinds = ["user-hosts"]\n',
+        '[[look]]\ncommand = "a"\nkinds = "user-host"\n',
+        '[[look]]\ncommand = "a"\non = ["neighbour"]\n',
+        '[[look]]\ncommand = "a"\napi = "a.b.C"\n',
+        "[[look]]\n",
+        '[[look]]\napi = "a.b.C"\nargs = { a = "{nobody}" }\n',
+        '[related]\nuser-host = ["everybody"]\n',
+        '[related]\nhosts = ["peer"]\n',
+        '[[file]]\nglob = "/etc/*"\n',
+        '[parameters.a]\ntype = "string"\ndefault = ""\nhelp = ""\n',
+        '[parameters.a]\ntype = "int"\ndefault = ""\nhelp = ""\n',
+        '[parameters.a]\ntype = "int"\ndefault = true\nhelp = ""\n',
+        '[parameters.a]\ntype = "str"\ndefault = ""\n',
+        '[parameters.a]\ntype = "str"\ndefault = ""\nhelp = ""\nslot = "pth"\n',
+        '[parameters.a]\ntype = "str"\ndefault = ""\nhelp = ""\nmax = 3\n',
+        "look = 5\n",
+        "[[look]",
+    ],
+)
+def test_a_key_or_word_that_nobody_knows_is_refused(text: str) -> None:
+    refusal(text)
+
+
+@pytest.mark.parametrize("steps", ["", "steps = 5", 'steps = ["a", "a"]', 'steps = ["A"]', 'steps = ["a b"]', "steps = [1]"])
+def test_steps_are_words_each_of_them_once(steps: str) -> None:
+    with pytest.raises(InputError, match="broken scope"):
+        scopes.parse("mine", steps.encode())
+
+
+def test_bytes_that_are_no_text_are_refused() -> None:
+    with pytest.raises(InputError, match="broken scope"):
+        scopes.parse("mine", b"steps = []\n# \xff")
+
+
+def test_an_activity_without_a_scope_file_has_none() -> None:
+    assert scopes.load("backup-and-restore") is None
+
+
+def test_the_digest_is_the_sha_256_of_the_file() -> None:
+    content = (files("opsguide.guide") / "scopes" / "restarting-processes.toml").read_bytes()
+    assert scope().digest == hashlib.sha256(content).hexdigest()
+
+
+# The shipped scopes
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_common_looks_belong_to_every_scope(slug: str) -> None:
+    for entry in scopes.common_looks():
+        assert entry.verb == "look"
+        for kind in entry.kinds:
+            assert scope(slug).find(entry.template, "look", kind)
+
+
+READERS = ("systemctl", "journalctl", "tail", "ss", "df", "free", "dmesg", "ps", "uptime", "date", "hostname", "uname",
+           "ip", "cat", "vzlist")  # fmt: skip
+
+
+@pytest.mark.parametrize("entry", scopes.common_looks(), ids=lambda e: e.template)
+def test_a_common_look_only_reads(entry: scopes.Entry) -> None:
+    words = entry.tokens()
+    assert words[0] in READERS
+    assert not entry.shell
+    if words[0] == "systemctl":
+        assert words[1] in ("status", "--failed", "list-units")
+    if words[0] == "ip":
+        assert words[1:] in (["-brief", "address"], ["route"])
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_shipped_template_holds_no_shell_language_and_no_literal_element(slug: str) -> None:
+    for entry in scope(slug).entries:
+        assert entry.shell or not set(entry.template) & set(";&`$<>\n*?"), entry.template
+        assert entry.args is not None or entry.tokens()
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_each_change_of_a_kind_is_of_a_kind_that_the_guide_gives_to_somebody(slug: str) -> None:
+    for entry in scope(slug).entries:
+        if entry.verb == "change":
+            assert any(SEED.cells[slug, kind] != "N/A" for kind in entry.kinds)
+
+
+# Paths and their owners
+
+
+@pytest.mark.parametrize(
+    ("path", "owner"),
+    [
+        ("/etc/ssh/sshd_config", "ssh-configuration"),
+        ("/root/.ssh/authorized_keys", "ssh-configuration"),
+        ("/etc/sudoers.d/ops", "managing-os-user-accounts"),
+        ("/etc/shadow", "managing-os-user-accounts"),
+        ("/etc/sysconfig/iptables", "host-firewall-configuration"),
+        ("/etc/firewalld/zones/public.xml", "host-firewall-configuration"),
+        ("/etc/sysconfig/network-scripts/ifcfg-eth0", "ip-configuration-and-routing"),
+        ("/etc/zabbix/zabbix_agentd.conf", "zabbix-agent-configuration"),
+        ("/etc/logrotate.d/nginx", "logrotate-configuration"),
+        ("/etc/hosts", "editing-system-files"),
+        ("/etc/cron.d/x", "editing-system-files"),
+        ("/vz/private/101/ve.conf", "infrastructure-container-limits-configuration"),
+        ("/opt/x", ""),
+        ("", ""),
+    ],
+)
+def test_a_path_belongs_to_an_activity_the_longest_pattern_wins(path: str, owner: str) -> None:
+    assert scopes.owner_of(path) == owner
+
+
+def test_every_owner_is_an_activity() -> None:
+    assert {owner for _, owner in scopes._owners()} <= {a.slug for a in SEED.activities}
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_file_that_a_scope_may_edit_is_owned_by_its_activity(slug: str) -> None:
+    for rule in scope(slug).files:
+        assert scopes.owner_of(rule.path.replace("*", "x")) == slug
+
+
+def test_a_star_in_a_files_path_stays_within_its_folder() -> None:
+    edit = scope("editing-system-files")
+    assert edit.file("/etc/cron.d/backup")
+    for path in ("/etc/cron.d/a/b", "/etc/cron.d", "/etc/chrony/a/b.conf", "/etc/hosts.allow", "/etc/hosts/", "/ETC/hosts"):
+        assert edit.file(path) is None
