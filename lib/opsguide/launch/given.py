@@ -3,12 +3,14 @@
 - A name is one of the runbook's declared parameters; nothing else is ever pasted into a notebook.
 - Text from a command line or a CSV cell is read by the declared type: `010` stays text for str, is refused for int.
 - A YAML value has the declared type as YAML reads it, so that stock papermill with the same file gets the same.
+- A list on a command line is `a,b`; one whose texts hold commas is a JSON list.
 - A name stands once.
 - An error names the file, the line and the key.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -52,7 +54,16 @@ def placed(error: InputError, where: str) -> InputError:
 
 def text(name: str, value: str, where: str = "") -> Given:
     """A value that stands as text on a command line or in a CSV cell."""
-    return Given(name, lambda declared: declared.read(value), where)
+
+    def read(declared: Parameter) -> Any:
+        if declared.type == "list[str]" and value.startswith("["):
+            try:
+                return json.loads(value)
+            except ValueError:
+                raise InputError(f"parameter {name}: {value[:60]!r} is not a JSON list", next='["a, b", "c"]') from None
+        return declared.read(value)
+
+    return Given(name, read, where)
 
 
 def pairs(words: Iterable[str]) -> dict[str, Given]:

@@ -27,14 +27,17 @@ class Setting:
 
     platform_name: str | None = None
     records_name: str | None = None
+    _platform: Platform | None = None
 
     def platform_file(self) -> Path:
         """The platform's file; InputError where there is none."""
         return places.platform_file(self.platform_name)
 
     def platform(self) -> Platform:
-        """The inventory, read and checked."""
-        return inventory.load(self.platform_file())
+        """The inventory, read and checked once."""
+        if self._platform is None:
+            self._platform = inventory.load(self.platform_file())
+        return self._platform
 
     def records(self) -> Path:
         """The records root; it need not exist yet."""
