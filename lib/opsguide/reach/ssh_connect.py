@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import paramiko
 from paramiko.ssh_exception import (
@@ -59,12 +60,30 @@ KEY_TYPES = (
 Resolve = Callable[[str], str]
 
 
+class NotingTransport(paramiko.Transport):
+    """Keeps the name of the agreed key exchange, which the library drops once the exchange is over."""
+
+    agreed_kex = ""
+    _engine: object = None
+
+    @property
+    def kex_engine(self) -> Any:
+        """The exchange that is under way."""
+        return self._engine
+
+    @kex_engine.setter
+    def kex_engine(self, engine: object) -> None:
+        self._engine = engine
+        names = [name for name, kind in getattr(self, "_kex_info", {}).items() if type(engine) is kind]
+        self.agreed_kex = names[0] if names else self.agreed_kex
+
+
 def connect(host: Element, ssh: SshSettings, resolve: Resolve, until: float, interval: float) -> Link:
     """A new connection before `until` (monotonic seconds); UnreachableError says why not, and what to do."""
     key = _private_key(host, ssh, resolve)
     known = _known(host, ssh)
     sock = knock(host, until)
-    transport = paramiko.Transport(sock)
+    transport = NotingTransport(sock)
     try:
         shown = _handshake(transport, host, known, until)
         _check_host_key(host, ssh, known, shown)
@@ -112,7 +131,7 @@ def _handshake(
         transport.start_client(timeout=left)
         return transport.get_remote_server_key()
     except IncompatiblePeer as reason:
-        words = f"{host.name} and opsguide share no algorithm: {reason}"
+        words = f"{host.name} and opsguide agree on no way to encrypt: {reason}"
         raise unreachable(host, words, "update OpenSSH there; CBC, MD5 and SHA-1 are not used") from None
     except BROKEN as reason:
         words = f"{host.name} does not finish the key exchange: {_why(reason)}"
@@ -191,13 +210,12 @@ def _authenticate(
         raise unreachable(host, words, f"let the key be enough for {ssh.user} there (AuthenticationMethods)")
 
 
-def _facts(transport: paramiko.Transport, shown: paramiko.PKey) -> dict[str, str | bool]:
-    known = getattr(transport, "_kex_info", {})  # the library keeps the class, and not the name
+def _facts(transport: NotingTransport, shown: paramiko.PKey) -> dict[str, str | bool]:
     cipher = str(getattr(transport, "remote_cipher", ""))
     return {
         "host_key": hostkeys.fingerprint(shown.asbytes()),
         "host_key_type": shown.get_name(),
-        "kex": next((name for name in KEX if known.get(name) is type(transport.kex_engine)), ""),
+        "kex": transport.agreed_kex,
         "cipher": cipher,
         "mac": "" if "gcm" in cipher else str(getattr(transport, "remote_mac", "")),
         "strict_kex": bool(getattr(transport, "agreed_on_strict_kex", False)),

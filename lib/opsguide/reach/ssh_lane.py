@@ -3,6 +3,7 @@
 - One connection carries several sessions. Where the server allows no more on it (MaxSessions), a second and a
   third connection are made; past that, a command waits for one to end.
 - One thread connects, the others wait for it and share its failure: a dead host is tried once, not once each.
+- A server that opens no session although none of ours is open is asked again, then met anew, then given up.
 - A connection that has been idle is asked before it is used; a dead one is replaced. This happens before a
   command is sent, so it repeats nothing.
 """
@@ -20,7 +21,8 @@ from opsguide.reach.elements import Element
 from opsguide.reach.ssh_link import BarredError, FullError, GoneError, Link
 
 MOST = 3
-ROOM = 10
+TRIES = 4
+SETTLE = 0.3
 IDLE = 5.0
 PROBE = 3.0
 
@@ -32,7 +34,7 @@ class Lane:
         self.host, self._connect = host, connect
         self._turn = threading.Condition()
         self._links: list[Link] = []
-        self._room, self._most = ROOM, MOST
+        self._most = MOST
         self._connecting = False
         self._attempt = 0
         self._failed: tuple[int, UnreachableError] | None = None
@@ -40,28 +42,27 @@ class Lane:
 
     def session(self, until: float) -> tuple[Link, paramiko.Channel]:
         """A session to send one command on; UnreachableError when there is none before `until`."""
-        gone = full = 0
+        failures = 0
         while True:
             link = self._take(until)
             try:
-                return link, link.session(until)
+                channel = link.session(until)
+                link.refused_since = 0.0
+                return link, channel
             except FullError:
-                full += self._learn_room(link)
+                failures += self._useless(link)
                 reason = "opens no further session (MaxSessions)"
             except GoneError as words:
                 self._drop(link)
-                gone += 1
+                failures += TRIES // 2
                 reason = f"opens no session: {words}"
             except BarredError as words:
                 self.release(link)
-                said = f"{self.host.name} logs us in but opens no session: {words}"
-                step = "look into its sshd_config (MaxSessions, ForceCommand) and its log"
-                raise UnreachableError(said, where=self.host.name, next=step) from None
-            if gone > 1 or full > 2 or time.monotonic() >= until:
-                step = "look at sshd's log on the host (MaxSessions, memory, processes)"
+                failures = TRIES
+                reason = f"logs us in but opens no session: {words}"
+            if failures >= TRIES or time.monotonic() >= until:
+                step = "look at sshd's log on the host (MaxSessions, ForceCommand, memory, processes)"
                 raise UnreachableError(f"{self.host.name} {reason}", where=self.host.name, next=step)
-            if full:
-                time.sleep(0.1)
 
     def any(self, until: float) -> Link:
         """A live connection, made if there is none."""
@@ -70,7 +71,11 @@ class Lane:
         return link
 
     def release(self, link: Link) -> None:
-        """A session has ended."""
+        """A session has ended, or was not needed."""
+        link.refused_since = 0.0
+        self._give_back(link)
+
+    def _give_back(self, link: Link) -> None:
         with self._turn:
             link.busy -= 1
             self._turn.notify_all()
@@ -114,7 +119,7 @@ class Lane:
                 if self._closed:
                     raise UnreachableError("the connections are closed", where=self.host.name)
                 self._links = [link for link in self._links if link.usable]
-                free = next((link for link in self._links if link.busy < self._room), None)
+                free = next((link for link in self._links if link.busy < link.room), None)
                 if free:
                     free.busy += 1
                     return free
@@ -158,9 +163,19 @@ class Lane:
         link.retired = True
         self.release(link)
 
-    def _learn_room(self, link: Link) -> bool:
-        """After a refusal: as many fit as are open. True when not even one does."""
-        self.release(link)
+    def _useless(self, link: Link) -> bool:
+        """After a refusal: as many sessions fit as we have open. True when the connection is given up.
+
+        A session that was given up on counts at the server until its command ends, so a connection may stay
+        full with none of ours open. One that has just ended counts for a few milliseconds more.
+        """
+        self._give_back(link)
         with self._turn:
-            self._room = max(1, min(self._room, link.busy))
-            return link.busy == 0
+            link.room = max(1, link.busy)
+            if link.busy:
+                link.refused_since = 0.0
+                return False
+            link.refused_since = link.refused_since or time.monotonic()
+            link.retired = time.monotonic() - link.refused_since > SETTLE
+        time.sleep(SETTLE / 10)
+        return link.retired

@@ -18,6 +18,8 @@ from paramiko.ssh_exception import ChannelException, SSHException
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
+ROOM = 10
+"""Sessions that OpenSSH allows on a connection unless its MaxSessions says otherwise."""
 BROKEN = (SSHException, OSError, EOFError)
 
 
@@ -34,16 +36,18 @@ class GoneError(Exception):
 
 
 class Link:
-    """A connection; `busy` counts its open sessions and belongs to the lane that keeps it."""
+    """A connection. The counts (`busy` sessions, `room` for them) belong to its lane."""
 
     def __init__(self, transport: paramiko.Transport, facts: dict[str, str | bool], interval: float) -> None:
         self.transport, self.facts, self.interval = transport, facts, interval
         self.busy = 0
+        self.refused_since = 0.0
+        self.room = ROOM
         self.retired = self.frozen = False
         self._heard = time.monotonic()
         self._asked: float | None = None
         self._ask, self._answered = threading.Event(), threading.Event()
-        self._ended = threading.Event()
+        self._ended, self._opening = threading.Event(), threading.Lock()
         for part in (self._keep_asking, self._guard):
             threading.Thread(target=part, name="opsguide-watchdog", daemon=True).start()
 
@@ -98,8 +102,13 @@ class Link:
                 self.close()
 
     def session(self, until: float) -> paramiko.Channel:
-        """A new session; FullError when the server has no room, GoneError when the connection is dead."""
+        """A new session; FullError when the server has no room, GoneError when the connection is dead.
+
+        One at a time: the library keeps one refusal for all who open.
+        """
         patience = max(0.05, min(until - time.monotonic(), self.interval))
+        if not self._opening.acquire(timeout=patience):
+            raise GoneError("it does not answer")
         try:
             channel = self.transport.open_session(timeout=patience)
         except ChannelException as reason:
@@ -108,6 +117,8 @@ class Link:
             raise BarredError(reason.text or str(reason.code)) from None
         except BROKEN as reason:
             raise GoneError(str(reason) or type(reason).__name__) from None
+        finally:
+            self._opening.release()
         self.heard()
         return channel
 

@@ -1,0 +1,73 @@
+"""Values through real hops: our transport or plain ssh, sshd's login shell, and exec2's bash -c behind it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from d_wire.got import Got
+from d_wire.sshd import Sshd
+from opsguide.reach.quoting import raw_line, remote_line, shown_line
+from opsguide.reach.ssh import Connections
+
+NASTY = [
+    *["", " lead", "it's", '"', "$HOME `id` $(id)", "\\", "a\nb", "a\r\nb", "\r", "*", "~root", "!x", "\t", "é\u202e"],
+    *["-n", "--root=/", "a\\\nb", "'\\''", "%s\\n", "#x", ";true", "{a,b}", "\x1b[31m", "\x7f\x01"],
+]
+
+
+@pytest.fixture
+def exec2(tmp_path: Path) -> str:
+    """A folder with a vzctl that joins its arguments as exec2 does."""
+    path = tmp_path / "vzctl"
+    path.write_text('#!/bin/bash\n[ "$1 $2" = "exec2 305" ] || exit 99\nshift 2\nexec bash -c "$*"\n')
+    path.chmod(0o755)
+    return f"export PATH={tmp_path}:$PATH; "
+
+
+@pytest.mark.parametrize("ctid", [None, 305])
+@pytest.mark.parametrize("deadline", [None, 20])
+def test_values_arrive_byte_for_byte(
+    ssh: Connections, server: Sshd, exec2: str, ctid: int | None, deadline: int | None
+) -> None:
+    got = Got()
+    line = exec2 + remote_line(["printf", "%s\\0", *NASTY], ctid=ctid, deadline=deadline)
+    answer = ssh.run(server.element(), line, deadline=20, sink=got)
+    assert (answer.exit, bytes(got.err)) == (0, b"")
+    assert bytes(got.out).split(b"\0")[:-1] == [v.encode() for v in NASTY]
+
+
+@pytest.mark.parametrize("ctid", [None, 305])
+def test_content_goes_by_input_through_both_hops(ssh: Connections, server: Sshd, exec2: str, ctid: int | None) -> None:
+    got, content = Got(), bytes(range(256)) * 1000
+    answer = ssh.run(server.element(), exec2 + remote_line(["cat"], ctid=ctid), stdin=content, deadline=20, sink=got)
+    assert (answer.exit, bytes(got.out)) == (0, content)
+
+
+def test_the_exit_code_of_the_inner_command_comes_through(ssh: Connections, server: Sshd, exec2: str) -> None:
+    line = exec2 + raw_line("exit 37", ctid=305, deadline=10)
+    assert ssh.run(server.element(), line, deadline=20, sink=Got()).exit == 37
+
+
+def test_answers_are_in_the_c_locale_and_system_folders_are_on_the_path(ssh: Connections, server: Sshd) -> None:
+    got = Got()
+    ssh.run(server.element(), raw_line('echo "$LC_ALL $PATH"'), deadline=10, sink=got)
+    assert got.out.startswith(b"C ")
+    assert got.out.strip().endswith(b":/usr/sbin:/sbin")
+
+
+@pytest.mark.parametrize("ctid", [None, 305])
+def test_the_line_on_the_screen_does_the_same_with_plain_ssh(server: Sshd, exec2: str, ctid: int | None) -> None:
+    config = server.folder / "ssh_config"
+    config.write_text(
+        f"Host uh-01\n HostName 127.0.0.1\n Port {server.port}\n User {server.settings.user}\n"
+        f" IdentityFile {server.folder}/client\n IdentitiesOnly yes\n BatchMode yes\n"
+        f" UserKnownHostsFile {server.known_hosts}\n StrictHostKeyChecking yes\n"
+    )
+    values = ["it's", "a\r\nb", "$HOME `id`", "!x", "é\u202e", "\\"]
+    line = exec2 + remote_line(["printf", "%s\\0", *values], ctid=ctid, deadline=10)
+    shown = shown_line(config, "uh-01", line)
+    done = subprocess.run(["bash", "-c", shown], capture_output=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout.split(b"\0")[:-1]) == (0, [v.encode() for v in values]), done.stderr
