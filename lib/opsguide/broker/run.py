@@ -151,7 +151,7 @@ class Run:
         if self.sealed:
             return
         failed = self.verbs.steps.failed()
-        if self.verbs.undone:
+        if self.verbs.unknown:
             self.end("unknown", 5, f"{how}; a change is unknown and its element is held")
         elif self.refusal:
             self.end("refused", self.refusal.exit_code, self.refusal.words)

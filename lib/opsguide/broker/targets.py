@@ -82,7 +82,14 @@ def targets(grounds: Grounds, verb: str, request: dict[str, Any]) -> list[Target
         raise InputError("a verb takes a command or api(…)")
     names = request.get("on") or [grounds.element.name]
     given = {str(k): v for k, v in (request.get("slots") or {}).items()}
+    if request.get("row"):
+        given = {name: value for name, value in given.items() if name in _slots_of(what)}
     return [_target(grounds, verb, what, _element(grounds, name), given) for name in names]
+
+
+def _slots_of(what: dict[str, Any]) -> list[str]:
+    texts = [str(what.get("command", "")), *(v for v in what.get("args", {}).values() if isinstance(v, str))]
+    return [name for text in texts for name in slots.names(text)]
 
 
 def _element(grounds: Grounds, name: str) -> Element:
@@ -104,7 +111,7 @@ def _target(grounds: Grounds, verb: str, what: dict[str, Any], element: Element,
     args = {str(k): v for k, v in what.get("args", {}).items()} if "api" in what else None
     entry = _entry(grounds, verb, template, element, args)
     if args is not None:
-        return _call(grounds, entry, element, template, args)
+        return _call(grounds, entry, element, given)
     filled = {name: _slot(grounds, entry, name, given) for name in slots.names(template)}
     unused = set(given) - set(filled)
     if unused:
@@ -180,11 +187,11 @@ def refuse_into_containers(path: str) -> None:
         raise RefusedError(f"{path[:120]} leads into a container", next="start a run on that container")
 
 
-def _call(grounds: Grounds, entry: scopes.Entry, element: Element, method: str, args: dict[str, Any]) -> Target:
-    platform = grounds.platform
+def _call(grounds: Grounds, entry: scopes.Entry, element: Element, given: dict[str, Any]) -> Target:
+    platform, method = grounds.platform, entry.template
     if platform.api is None:
         raise InputError("this platform has no API", where=str(platform.file), next="set api: url and token there")
-    bound = {name: _argument(grounds, element, value) for name, value in args.items()}
+    bound = {name: _argument(grounds, entry, element, value, given) for name, value in (entry.args or {}).items()}
     reference = platform.api.token
     token = f"--data-urlencode session@{reference[5:]}" if reference.startswith("file:") else "-d session=TOKEN"
     group, cls, name = method.rsplit(".", 2)
@@ -194,7 +201,7 @@ def _call(grounds: Grounds, entry: scopes.Entry, element: Element, method: str, 
     return Target(entry, element, platform.element(element.host), method, {}, "", shown, bound)
 
 
-def _argument(grounds: Grounds, element: Element, value: Any) -> Any:
+def _argument(grounds: Grounds, entry: scopes.Entry, element: Element, value: Any, given: dict[str, Any]) -> Any:
     if value == "@element":
         number = element.id if element.kind in kinds.HOST_KINDS else element.node
         if number is None:
@@ -205,7 +212,7 @@ def _argument(grounds: Grounds, element: Element, value: Any) -> Any:
             raise InputError(f"the inventory gives no environment for {element.name}", where=str(grounds.platform.file))
         return element.env
     if isinstance(value, str) and slots.names(value):
-        return slots.fill(value, {n: _text(grounds.parameters[n]) for n in slots.names(value)})
+        return slots.fill(value, {name: _slot(grounds, entry, name, given) for name in slots.names(value)})
     return value
 
 

@@ -4,16 +4,18 @@
 - require: recorded as judged in the notebook, with its inputs; it never blocks a request.
 - change: listed in plan and request; in apply sent once for each row and element, stopping at the first failure.
 - prove: listed in plan; the acceptance test in a request; in apply asked until it is met or its time is over.
+- A row of each= is one that a look of this run returned.
 - No change is sent to an element that is held.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from opsguide.broker import edits
+from opsguide.broker import edits, rows
 from opsguide.broker.commands import UNCLEAR, Command, Commands, Seen
 from opsguide.broker.order import Step, Steps
 from opsguide.broker.state import State
@@ -23,6 +25,7 @@ from opsguide.guide import expectations
 from opsguide.guide.durations import duration
 
 FIRST_PAUSE, LONGEST_PAUSE, SAY_EVERY = 0.2, 5.0, 5.0
+AT_ONCE = 16
 
 
 @dataclass
@@ -37,7 +40,8 @@ class Verbs:
     listed: list[dict[str, Any]] = field(default_factory=list)
     open: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     later: int = 0
-    undone: int = 0
+    unknown: int = 0
+    rows: rows.Rows = field(default_factory=rows.Rows)
 
     def look(self, request: dict[str, Any]) -> dict[str, Any]:
         """{answers: [{on, text, exit, state}]} or {later: number}."""
@@ -48,14 +52,41 @@ class Verbs:
             self.later += 1
             self._plan(found, "look", step, expectations.words(expect), "known only in apply")
             return {"later": self.later}
+        commands = [
+            Command(t, "look", step.slug, self._deadline(request, t), expect=request.get("expect")) for t in found
+        ]
         answers = []
-        for target in found:
-            deadline = self._deadline(request, target)
-            seen = self.commands.send(Command(target, "look", step.slug, deadline, expect=request.get("expect")))
+        for command, seen in zip(commands, self._ask_all(commands), strict=True):
             if seen.state != "ok" and self.mode != "request":
-                raise self._failed("look", target, seen)
-            answers.append({"on": target.element.name, "text": seen.text, "exit": seen.exit, "state": seen.state})
+                raise self._failed("look", command.target, seen)
+            self.rows.saw(seen.text)
+            answers.append(
+                {"on": command.target.element.name, "text": seen.text, "exit": seen.exit, "state": seen.state}
+            )
+        if request.get("among") is not None and self.mode == "apply":
+            self._refuse_outside(answers, request["among"])
         return {"answers": answers}
+
+    def _ask_all(self, commands: list[Command]) -> list[Seen]:
+        """One look as it comes; several at the same time, shown one after another when all have answered."""
+        if len(commands) == 1:
+            return [self.commands.send(commands[0])]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            found = list(pool.map(lambda c: self.commands.send(replace(c, screen="nothing")), commands))
+        for seen in found:
+            self.commands.show(seen.sent)
+            self.commands.show_answer(seen)
+        return found
+
+    def _refuse_outside(self, answers: list[dict[str, Any]], among: list[dict[str, Any]]) -> None:
+        outside = rows.outside([a["text"] for a in answers], among)
+        if outside:
+            self.steps.fail("look")
+            raise FailedError(
+                "the answer has a row that the plan did not see",
+                answer=outside[:200],
+                next="look again from the first step",
+            )
 
     def require(self, request: dict[str, Any]) -> None:
         """Journal what the notebook judged; FailedError when it did not hold."""
@@ -72,16 +103,24 @@ class Verbs:
     def change(self, request: dict[str, Any]) -> None:
         """Send or list a change. UnknownError keeps the element held."""
         step = self._step(request)
-        rows = request.get("each")
-        if isinstance(rows, dict) or rows is not None:
-            raise InputError("each= comes with the runbooks that need it", next="send the change without each=")
-        found = targets(self.grounds, "change", request)
+        found = [t for one in self._each(request) for t in targets(self.grounds, "change", one)]
         undo = str(request.get("undo", ""))
         if self.mode != "apply":
             return self._plan(found, "change", step, "exit 0", f"to take it back: {undo}" if undo else "")
         for target in found:
             self._change_one(step, target, undo, request)
         return None
+
+    def _each(self, request: dict[str, Any]) -> list[dict[str, Any]]:
+        """The request once for each row; each row must be one that a look of this run returned."""
+        each = request.get("each")
+        if each is None:
+            return [request]
+        if isinstance(each, dict):
+            self._note("for each row that the look before will return")
+            return []
+        given = request.get("slots") or {}
+        return [{**request, "slots": {**given, **self.rows.checked(row)}, "row": True} for row in each]
 
     def _change_one(self, step: Step, target: Target, undo: str, request: dict[str, Any]) -> None:
         if not step.may_send(target.key):
@@ -91,7 +130,7 @@ class Verbs:
         deadline = self._deadline(request, target)
         seen = self.commands.send(Command(target, "change", step.slug, deadline, holds=True, undo=undo))
         if seen.state in UNCLEAR:
-            self.undone += 1
+            self.unknown += 1
         if seen.state != "ok":
             raise self._failed("change", target, seen)
         step.ended.add(target.key)
@@ -120,7 +159,7 @@ class Verbs:
         try:
             undo = plan.apply()
         except UnknownError:
-            self.undone += 1
+            self.unknown += 1
             self.steps.fail("change")
             raise
         except FailedError:
@@ -156,12 +195,21 @@ class Verbs:
                 break
             if passed - said >= SAY_EVERY:
                 said = passed
-                self.commands.show({"type": "note", "words": f"{passed:.0f} s: {seen.note}"})
+                self._tell_progress(step, passed, seen, request)
             self.commands.cancel.wait(pause)
             pause = min(pause * 1.6, LONGEST_PAUSE)
         self.commands.show_answer(seen)
         if not met:
             raise self._failed("prove", target, seen)
+
+    def _tell_progress(self, step: Step, passed: float, seen: Seen, request: dict[str, Any]) -> None:
+        """What a wait looks like from outside, now and then: the progress look's first line, or the last answer."""
+        words = seen.note
+        if request.get("progress"):
+            for target in targets(self.grounds, "look", {**request, "what": request["progress"], "slots": {}}):
+                command = Command(target, "look", step.slug, target.entry.deadline, screen="nothing", judged=False)
+                words = (self.commands.send(command).text.strip().splitlines() or [words])[0]
+        self.commands.show({"type": "note", "words": f"{passed:.0f} s: {words[:200]}"})
 
     def _ask(self, step: Step, target: Target, request: dict[str, Any], tries: int) -> Command:
         deadline, screen = self._deadline(request, target), "sent" if tries == 1 else "nothing"

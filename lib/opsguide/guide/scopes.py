@@ -180,7 +180,8 @@ def _entry(row: dict[str, Any], verb: str) -> Entry:
 
 
 def _hold_rules(entry: Entry, parameters: dict[str, Parameter]) -> None:
-    for name in slots.names(entry.template):
+    texts = [entry.template, *(str(value) for value in (entry.args or {}).values())]
+    for name in (name for text in texts for name in slots.names(text)):
         kind = entry.slots.get(name) or (parameters[name].slot if name in parameters else "")
         if kind not in slots.TYPES:
             raise ValueError(f"{entry.template}: slot {name} has no type")

@@ -1,0 +1,56 @@
+"""Rows of each=: a notebook may choose among the rows that a look returned, never make one up.
+
+- A row is known when all its values stand together in one line, or one JSON object, that a look of this run answered.
+- With among= every line or object of a later answer must hold the first value of one of those rows.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from opsguide.errors import RefusedError
+
+CONTAINERS = ("array", "objects", "object", "value")
+
+
+class Rows:
+    """The rows that looks of one run returned."""
+
+    def __init__(self) -> None:
+        self._seen: list[set[str]] = []
+
+    def saw(self, text: str) -> None:
+        """Remember the rows of an answer."""
+        self._seen += values(text)
+
+    def checked(self, row: dict[str, Any]) -> dict[str, str]:
+        """The row as text; RefusedError for one that no look returned."""
+        wanted = {str(k): str(v) for k, v in row.items()}
+        if not any(set(filter(None, wanted.values())) <= seen for seen in self._seen):
+            raise RefusedError(f"no look of this run returned the row {wanted}", next="take rows as a look gives them")
+        return wanted
+
+
+def values(text: str) -> list[set[str]]:
+    """The values of each line, or of each object of an API answer."""
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return [{*line.split(), line.strip()} for line in text.splitlines() if line.strip()]
+    found = next((body[k] for k in CONTAINERS if isinstance(body, dict) and k in body), body)
+    objects = found if isinstance(found, list) else [found]
+    return [{_text(v) for v in o.values()} for o in objects if isinstance(o, dict)]
+
+
+def outside(texts: list[str], among: list[dict[str, Any]]) -> str:
+    """The first row of the answers that is none of `among`, or empty."""
+    firsts = {str(next(iter(row.values()))) for row in among if row}
+    for row in (row for text in texts for row in values(text)):
+        if not row & firsts:
+            return " ".join(sorted(row))
+    return ""
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
