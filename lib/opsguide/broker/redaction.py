@@ -2,9 +2,14 @@
 
 - A known value is hidden plain, URL, JSON, repr, HTML, shell, hex, reversed and base64 (bare and inside, all offsets).
 - A value of fewer than six characters would hide everything: it is refused as a secret.
-- The value after password, token, secret or key in a `key = value` line is hidden, and so is a private key's body.
+- In a line `key = value` whose key speaks of a password, passphrase, secret, token or private key, all after the sign
+  is hidden; elsewhere in a line the quoted text or the word after such a sign.
+- A private key's body is hidden, over many lines or within one.
 - Output is hidden line by line, so a value that arrives in pieces is still one value.
-- Not caught: a value with colour codes inside, compressed, hashed, in other letter case, or in wrapped base64.
+- A line that is too long to wait for is shown in pieces that are never cut within what must be hidden.
+- Hiding takes time in proportion to the text, whatever the text is.
+- Not caught: a value with colour codes inside, compressed, hashed, in other letter case, or in wrapped base64; a value
+  after a word and a blank alone (`requirepass x`), or within an address (`https://user:x@host`).
 """
 
 from __future__ import annotations
@@ -15,44 +20,45 @@ import html
 import json
 import re
 import shlex
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 from opsguide.errors import InputError
 
 SHORTEST = 6
-LONGEST_LINE = 65536
+LONGEST_LINE, LONGEST_WAIT, REACH = 1 << 16, 1 << 20, 4096
+_HINTS = ("passw", "passp", "secret", "token", "key")
+_WORD = r"(?:password|passwd|passphrase|secret|token|api[_-]?key|private[_-]?key)"
+_SIGN = r"""[\w.-]{0,64}["']?[ \t]{0,16}[=:][ \t]{0,16}"""
+KEY_LINE = re.compile(rf"""(?i)([ \t]*(?:export[ \t]+)?["']?[\w.-]{{0,64}}?{_WORD}{_SIGN})(?!\[hidden)(\S.*)""")
 KEYED = re.compile(
-    r"""(?ix)( ["']? [\w.-]* (?:password|passwd|passphrase|secret|token|api[_-]?key|private[_-]?key) [\w.-]* ["']?
-        \s* [=:] \s* ) (?! \s | \[hidden ) ( "[^"]*" | '[^']*' | [^\s,;}]+ )"""
+    rf"""(?i)({_WORD}{_SIGN})(?!\s|\[hidden)("(?:[^"\\]|\\.){{0,1024}}"|'(?:[^'\\]|\\.){{0,1024}}'|[^\s,;}}]+)"""
 )
-BEGIN, END = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"), re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")
+BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+HIDDEN_KEY = "[hidden: private key]"
 
 
 def spellings(value: str) -> set[str]:
     """The forms in which a value is looked for."""
-    raw = value.encode()
-    forms = {
-        value,
-        value[::-1],
-        quote(value, safe=""),
-        quote(value),
-        quote_plus(value),
-        html.escape(value),
-        shlex.quote(value),
-        json.dumps(value)[1:-1],
-        json.dumps(value, ensure_ascii=False)[1:-1],
-        repr(value)[1:-1],
-        raw.hex(),
-        raw.hex().upper(),
-        base64.b64encode(raw).decode().rstrip("="),
-        base64.urlsafe_b64encode(raw).decode().rstrip("="),
-    }
-    for pad in (1, 2):
-        inside = base64.b64encode(b"\0" * pad + raw).decode().rstrip("=")
-        forms.add(inside[pad + 1 : len(inside) - 1])
-    forms |= {base64.b64encode(raw).decode().rstrip("=")[:-1]}
-    forms |= set(value.splitlines())
-    return {form for form in forms if len(form) >= SHORTEST}
+    raw = value.encode("utf-8", "surrogateescape")
+    texts = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1]}
+    forms = {value, value[::-1], raw.hex(), raw.hex().upper(), *texts, *(t.replace("/", "\\/") for t in texts)}
+    for quoted in (quote(value, safe="", errors="surrogateescape"), quote(value, errors="surrogateescape")):
+        forms |= {quoted, quoted.replace("%20", "+"), re.sub("%..", lambda m: m.group().lower(), quoted)}
+    for entity in ("&#x27;", "&#39;", "&apos;"):
+        forms |= {html.escape(value).replace("&#x27;", entity), html.escape(value, quote=False)}
+    forms |= {shlex.quote(value), value.replace("'", "'\\''"), re.sub(r'([\\"$`])', r"\\\1", value)}
+    forms |= {re.sub(r"([^\w@%+=:,./-])", r"\\\1", value, flags=re.ASCII)}
+    for pad in range(3):
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            forms |= _inside(encode(b"\0" * pad + raw).decode(), pad, len(raw))
+    return {form for form in forms | set(value.splitlines()) if len(form) >= SHORTEST}
+
+
+def _inside(encoded: str, pad: int, length: int) -> set[str]:
+    """What of a base64 text is the value's alone, whatever stands before and after; and its whole end when bare."""
+    first = 0 if pad == 0 else pad + 1
+    return {encoded.rstrip("=")[first:], encoded[first : (pad + length) * 8 // 6]}
 
 
 class Redactor:
@@ -65,17 +71,63 @@ class Redactor:
         forms = {form: label for label, value in secrets.items() for form in spellings(value)}
         longest_first = sorted(forms, key=len, reverse=True)
         self._labels = forms
+        self._longest = max(map(len, forms), default=0)
         self._known = re.compile("|".join(map(re.escape, longest_first))) if forms else None
 
     def text(self, text: str) -> str:
-        """The text without secrets; shapes of keys are hidden line by line."""
-        return "".join(self._in_key(line, state) for state, line in _keyed_lines(text))
+        """The text without secrets, and without the bodies of private keys."""
+        shown, inside = [], False
+        for line in text.split("\n"):
+            hidden, inside = self.next_line(line, inside)
+            shown.append(hidden)
+        return "\n".join(shown)
+
+    def next_line(self, line: str, inside: bool) -> tuple[str, bool]:
+        """(one line without secrets, whether a private key is still open); `inside` says whether one was before it."""
+        start = ""
+        if not line:
+            return "", inside
+        if inside:
+            end = END.search(line)
+            if not end:
+                return HIDDEN_KEY, True
+            start, line = HIDDEN_KEY, line[end.start() :]
+        parts, at = [start], 0
+        while begin := BEGIN.search(line, at):
+            end = END.search(line, begin.end())
+            parts += [self.line(line[at : begin.end()]), HIDDEN_KEY if line[begin.end() :].strip() else ""]
+            if not end:
+                return "".join(parts), True
+            at = end.start()
+        return "".join([*parts, self.line(line[at:])]), False
 
     def line(self, text: str) -> str:
-        """One line, or a piece of one, without secrets."""
-        if self._known:
+        """One line, or a piece of one, without secrets; for private keys see `next_line`."""
+        if self._known and any(form in text for form in self._labels):
             text = self._known.sub(lambda m: f"[hidden: {self._labels[m.group()]}]", text)
+        low = text.lower()
+        if not any(hint in low for hint in _HINTS):
+            return text
+        whole = KEY_LINE.match(text)
+        if whole:
+            return whole.group(1) + "[hidden]" + text[len(text.rstrip(", \t\r\n")) :]
         return KEYED.sub(lambda m: m.group(1) + "[hidden]", text)
+
+    def cut(self, text: str) -> int:
+        """Where a line that goes on may be cut, so that nothing to be hidden lies across; 0: nowhere yet."""
+        if KEY_LINE.match(text):
+            return 0
+        spans: list[tuple[int, int]] = []
+        at = 0
+        while begin := BEGIN.search(text, at):
+            end = END.search(text, begin.end())
+            at = end.end() if end else len(text) + 1
+            spans.append((begin.start(), at))
+        spans += [m.span() for pattern in (self._known, KEYED) if pattern for m in pattern.finditer(text)]
+        cut = len(text) - max(REACH, self._longest)
+        for first, past in sorted(spans, reverse=True):
+            cut = first if first < cut < past else cut
+        return max(cut, 0)
 
     def value(self, value: object) -> object:
         """A structure of JSON with all its texts hidden where needed."""
@@ -84,43 +136,49 @@ class Redactor:
         if isinstance(value, list | tuple):
             return [self.value(v) for v in value]
         if isinstance(value, dict):
-            return {str(k): self.value(v) for k, v in value.items()}
+            return {self.text(str(k)): self.value(v) for k, v in value.items()}
         return value
-
-    def _in_key(self, line: str, inside: bool) -> str:
-        return "[hidden: private key]\n" if inside else self.line(line)
-
-
-def _keyed_lines(text: str) -> list[tuple[bool, str]]:
-    found, inside = [], False
-    for line in text.splitlines(keepends=True):
-        found.append((inside and not END.search(line), line))
-        inside = bool(BEGIN.search(line)) or (inside and not END.search(line))
-    return found
 
 
 class Lines:
-    """A stream of bytes as redacted text, whole lines at a time; a very long line in pieces that overlap no secret."""
+    """A stream of bytes as redacted text, whole lines at a time; a very long line in pieces that cut no secret."""
 
     def __init__(self, redactor: Redactor) -> None:
-        self._redactor, self._open, self._inside = redactor, "", False
+        self._redactor, self._open, self._inside, self._mute = redactor, "", False, False
+        self._patience = LONGEST_LINE
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
 
     def feed(self, chunk: bytes, final: bool = False) -> str:
         """The text that may be shown now; with `final` all that is left."""
         self._open += self._decoder.decode(chunk, final)
+        if self._mute:
+            self._unmute()
+        whole, newline, rest = self._open.rpartition("\n")
         if final:
-            whole, self._open = self._open, ""
-        elif len(self._open) > LONGEST_LINE and "\n" not in self._open:
-            whole, self._open = self._open[:-4096], self._open[-4096:]
-            return self._redactor.line(whole)
-        else:
-            whole, newline, self._open = self._open.rpartition("\n")
-            whole += newline
-        return "".join(self._hidden(line) for line in whole.splitlines(keepends=True)) if whole else ""
+            whole, newline, rest = self._open, "", ""
+        self._open = rest
+        shown = self._shown(whole) + newline if whole or newline else ""
+        return shown + (self._piece() if len(rest) > self._patience else "")
 
-    def _hidden(self, line: str) -> str:
-        if self._inside and not END.search(line):
-            return "[hidden: private key]\n"
-        self._inside = bool(BEGIN.search(line))
-        return self._redactor.line(line)
+    def _shown(self, lines: str) -> str:
+        shown = []
+        for line in lines.split("\n"):
+            hidden, self._inside = self._redactor.next_line(line, self._inside)
+            shown.append(hidden)
+        return "\n".join(shown)
+
+    def _piece(self) -> str:
+        cut = 0 if self._inside else self._redactor.cut(self._open)
+        if cut == 0:
+            self._patience = 2 * len(self._open)
+            if len(self._open) <= LONGEST_WAIT:
+                return ""
+            self._mute, cut = True, len(self._open)
+        self._patience = LONGEST_LINE
+        piece, self._open = self._open[:cut], self._open[cut:]
+        return "[hidden: a long line]" if self._mute else self._shown(piece)
+
+    def _unmute(self) -> None:
+        """Drop the rest of a line that had to be hidden whole."""
+        _, newline, rest = self._open.partition("\n")
+        self._open, self._mute = newline + rest, not newline
