@@ -93,12 +93,13 @@ def kill(part: str = "", patience: float = 10.0) -> bool:
     deadline = time.monotonic() + patience
     while (alive := processes(part)) and time.monotonic() < deadline:
         for pid in alive:
-            _kill(pid)
+            end(pid)
         time.sleep(0.02)
     return not processes(part)
 
 
-def _kill(pid: int) -> None:
+def end(pid: int) -> None:
+    """Kill one process if it is the lab's."""
     try:
         handle = os.pidfd_open(pid)
     except OSError:

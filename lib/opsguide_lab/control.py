@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from opsguide_lab.errors import LabError
+from opsguide_lab.layers import digest_of
+from opsguide_lab.places import HERE
 
 Answer = dict[str, Any]
 
@@ -30,12 +33,17 @@ def ask(place: Path, patience: float = 5.0, **question: Any) -> Answer:
     return answer
 
 
-def answers(place: Path) -> bool:
-    """Whether the process behind that socket is there."""
+def version() -> str:
+    """Which code a process of the lab runs: a digest of the modules."""
+    return digest_of(sorted(HERE.glob("*.py")))
+
+
+def greet(place: Path) -> Answer:
+    """The `pid` and `version` of the process behind that socket; empty when there is none."""
     try:
-        return bool(ask(place, 1.0, do="ping"))
+        return ask(place, 1.0, do="ping")
     except LabError:
-        return False
+        return {}
 
 
 def serve(place: Path, handle: Callable[[Answer], Answer]) -> threading.Thread:
@@ -46,17 +54,18 @@ def serve(place: Path, handle: Callable[[Answer], Answer]) -> threading.Thread:
     door.bind(str(place))
     place.chmod(0o600)
     door.listen(16)
-    thread = threading.Thread(target=_serve, args=(door, handle), daemon=True)
+    who = {"pid": os.getpid(), "version": version()}
+    thread = threading.Thread(target=_serve, args=(door, handle, who), daemon=True)
     thread.start()
     return thread
 
 
-def _serve(door: socket.socket, handle: Callable[[Answer], Answer]) -> None:
+def _serve(door: socket.socket, handle: Callable[[Answer], Answer], who: Answer) -> None:
     while True:
         line, _ = door.accept()
         with line, line.makefile() as question:
             try:
-                answer = handle(json.loads(question.readline()))
+                answer = {**who, **handle(json.loads(question.readline()))}
             except (KeyError, ValueError, OSError, TimeoutError) as error:
                 answer = {"error": f"{type(error).__name__}: {error}"}
             try:

@@ -73,6 +73,7 @@ def _prepare_container(folder: Path, layer: Path, one: Container) -> None:
 def start(host: Host, base: Path, layers: Path) -> None:
     """Start a host in namespaces and cgroups of its own and return at once; it outlives this process."""
     folder = host_folder(host.name)
+    write(folder / "built", layers.name)
     entries = cgroups.make(host.name)
     cgroups.limit(host.name, MEMORY)
     leaf = str(cgroups.primary(host.name) / "run") if cgroups.unified() else ""
@@ -92,6 +93,12 @@ def born(entries: list[str], argv: list[str], log: Path) -> None:
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=True, close_fds=True, cwd="/",
             env={"PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin", "PYTHONPATH": str(HERE.parent)},
         )  # fmt: skip
+
+
+def built_of(host: Host, layers: Path) -> bool:
+    """Whether a host was started from these layers, and not from those of an earlier version of the lab."""
+    note = host_folder(host.name) / "built"
+    return note.exists() and note.read_text() == layers.name
 
 
 def stop(host: Host) -> None:

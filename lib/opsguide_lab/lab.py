@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from opsguide_lab import access, base, cgroups, control, hosts, layers, places, rise, topology
@@ -75,6 +76,7 @@ def down(say: Say, names: Sequence[str] | None = None) -> None:
             _end("")
             (places.API / "state.json").unlink(missing_ok=True)
             shutil.rmtree(places.RUN, ignore_errors=True)
+            layers.forget()
         else:
             with contextlib.suppress(LabError):
                 for host in wanted:
@@ -128,15 +130,22 @@ def _alone() -> Iterator[None]:
 
 
 def _serve() -> None:
-    """Start the relay and the platform API where they do not run yet."""
-    for module, socket in (("relay", places.RELAY_SOCKET), ("platform_api", places.API_SOCKET)):
-        if control.answers(socket):
+    """Start the relay and the platform API where they do not run yet, or run the code of another version."""
+    doors = {"relay": places.RELAY_SOCKET, "platform_api": places.API_SOCKET}
+    for module, place in doors.items():
+        there = control.greet(place)
+        if there.get("version") == control.version():
             continue
+        if there:
+            cgroups.end(int(there.get("pid", 0)))
         entries = cgroups.make(SERVICES)
         log = places.RUN / f"{module}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        line = [sys.executable, "-m", f"opsguide_lab.{module}"]
-        hosts.born([str(e) for e in entries], line, log)
-    for module, socket in (("relay", places.RELAY_SOCKET), ("platform_api", places.API_SOCKET)):
-        if not hosts.wait(lambda place=socket: control.answers(place), 10):  # type: ignore[misc]
+        hosts.born([str(e) for e in entries], [sys.executable, "-m", f"opsguide_lab.{module}"], log)
+    for module, place in doors.items():
+        if not hosts.wait(partial(_current, place), 10):
             raise LabError(f"{module} of the lab does not start; see {places.RUN / f'{module}.log'}")
+
+
+def _current(place: Path) -> bool:
+    return bool(control.greet(place).get("version") == control.version())

@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from opsguide_lab.places import HERE, LAYERS, write
@@ -70,11 +71,23 @@ WantedBy=multi-user.target
 
 def digest(base: Path) -> str:
     """What the layers are made of: the seed, the stand-ins, this file and the base."""
-    summed = hashlib.sha256(base.name.encode())
-    files = (p for place in ("seed", "standin") for p in sorted((HERE / place).rglob("*")))
-    for file in (f for f in [Path(__file__), *files] if f.is_file() and f.suffix != ".pyc"):
+    files = [p for place in ("seed", "standin") for p in sorted((HERE / place).rglob("*"))]
+    return digest_of([Path(__file__), *files], base.name)
+
+
+def digest_of(files: Iterable[Path], more: str = "") -> str:
+    """16 hex digits over names, modes and contents."""
+    summed = hashlib.sha256(more.encode())
+    for file in (f for f in files if f.is_file() and f.suffix != ".pyc"):
         summed.update(f"{file.name} {file.stat().st_mode}\n".encode() + file.read_bytes())
     return summed.hexdigest()[:16]
+
+
+def forget() -> None:
+    """Remove all layers but the newest; nothing of the lab may be up."""
+    by_age = sorted(LAYERS.glob("*"), key=lambda p: p.stat().st_mtime)
+    for old in by_age[:-1]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def ensure(base: Path) -> Path:

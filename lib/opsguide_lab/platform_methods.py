@@ -9,6 +9,7 @@ Rules:
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -84,7 +85,7 @@ def _restart(name: str) -> dict[str, Any]:
     try:
         done = elements.inside(name, ["jem", "service", "restart"])
         answer: dict[str, Any] = json.loads(done.stdout)
-    except (LabError, ValueError) as error:
+    except (LabError, ValueError, subprocess.TimeoutExpired) as error:
         raise Failure(RESTART_FAILED, f"{name}: {error}") from None
     if answer["result"]:
         raise Failure(int(answer["result"]), str(answer.get("error", "")))

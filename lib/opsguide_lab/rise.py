@@ -1,7 +1,8 @@
 """How one host comes up, or is healed where something of it is down.
 
 Rules:
-- What is in order is left alone; what is down is started; only a host that does not answer otherwise is built anew.
+- What is in order is left alone; what is down is started; a host is built anew when it does not answer otherwise, or
+  when it was built by another version of the lab.
 - Faults that a test left behind are taken away: a broken wire, a full disk, another host key.
 - A host is up when its own host key answers at its address and its containers run.
 """
@@ -19,7 +20,7 @@ PATIENCE = 60.0
 
 def rise(host: Host, base: Path, layers: Path) -> bool:
     """Bring a host up; true when it was down. LabError says what does not come up and why."""
-    if hosts.wrapper_pid(host.name) and _heal(host):
+    if hosts.wrapper_pid(host.name) and hosts.built_of(host, layers) and _heal(host):
         return False
     _start(host, base, layers)
     if not hosts.wait(lambda: _sshd_listens(host), PATIENCE):

@@ -12,7 +12,9 @@ import pytest
 from .words import ssh, within
 
 HOST_SERVICES = ["sshd", "crond", "rsyslog", "zabbix-agent", "prl-disp", "vzevent", "vcmmd", "pfcached"]
-PROBE = "curl -s -o /dev/null -w '%{http_code}' 'http://127.0.0.1:8080/users/system/service/rest/getversion?appid=cluster'"
+PROBE = (
+    "curl -s -o /dev/null -w '%{http_code}' 'http://127.0.0.1:8080/users/system/service/rest/getversion?appid=cluster'"
+)
 
 
 @pytest.fixture

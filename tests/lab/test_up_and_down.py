@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from .words import ssh, within
 
 GROUP = "opsguide-lab"
@@ -74,6 +76,25 @@ def test_every_host_and_container_has_started_without_a_failed_unit(lab: Any) ->
         state = lab.inside(name, ["systemctl", "is-system-running", "--wait"])
         failed = lab.inside(name, ["systemctl", "--failed", "--plain", "--no-legend"]).stdout
         assert state.stdout.strip() == "running", f"{name}: {failed}"
+
+
+@pytest.mark.parametrize("name", ["uh-01", "node101"])
+def test_root_in_a_host_cannot_touch_the_machine(lab: Any, name: str) -> None:
+    forbidden = {"module": 16, "rawio": 17, "time": 25, "mknod": 27, "syslog": 34, "wake alarm": 35, "bpf": 39}
+    # read, not tried: a lab that allows it would do it to this machine
+    line = next(
+        x
+        for x in (lab.host_root if name == "uh-01" else lab.container_root)(name)
+        .joinpath("proc/1/status")
+        .read_text()
+        .splitlines()
+        if x.startswith("CapBnd")
+    )
+    bounds = int(line.split()[1], 16)
+    assert [what for what, bit in forbidden.items() if bounds >> bit & 1] == []
+    assert bounds >> 12 & 1, "its own network it may change"
+    mounts = lab.inside(name, ["cat", "/proc/self/mounts"]).stdout.splitlines()
+    assert any(m.split()[1] == "/proc/sys" and m.split()[3].startswith("ro") for m in mounts)
 
 
 def test_status_from_another_process_is_zero_only_when_all_is_up(lab: Any) -> None:

@@ -1,7 +1,9 @@
 #!/bin/bash
 # run-host.sh NAME FOLDER BASE LAYERS SIZE [CGROUP]: PID 1 of a host's outer namespaces.
 # Everything that it mounts lives in its own mount namespace: when it is killed, the whole host is gone without a trace.
-# Its process is named by `up`; CGROUP is the leaf for the host itself on cgroup v2, empty on v1.
+# The host may do what it wants to itself, its network included, and nothing to the machine: no clock, no modules, no device
+# nodes (systemd-nspawn's own set of capabilities, without CAP_MKNOD).
+# CGROUP is the leaf for the host itself on cgroup v2, empty on v1.
 set -eu
 name=$1 folder=$2 base=$3 layers=$4 size=$5 leaf=${6:-}
 cd "$folder"
@@ -16,7 +18,7 @@ boot() {
     [ -z "$leaf" ] || echo "$BASHPID" > "$leaf/cgroup.procs"
     exec systemd-nspawn --quiet --keep-unit --register=no --machine="$name" -D root --boot \
         --network-namespace-path=/proc/self/ns/net --console=pipe --link-journal=no --resolv-conf=off --timezone=off \
-        --capability=all --uuid="$(cat layer/etc/machine-id)" \
+        --capability=CAP_NET_ADMIN --drop-capability=CAP_MKNOD --uuid="$(cat layer/etc/machine-id)" \
         --bind="$folder/disk/vz:/vz" --bind-ro="$base:/vz/template/debian-12" --bind-ro="$layers:/vz/template/layers" \
         --bind="$folder/sshd.log:/var/log/sshd.log"
 }

@@ -2,8 +2,8 @@
 
 A container is `/etc/vz/conf/<CTID>.conf` (a link to `/vz/private/<CTID>/ve.conf`, NAME="value" lines), its writable
 files in `/vz/private/<CTID>/fs`, and while it runs the unit `vzct@<CTID>.service` with a systemd of its own.
-Exit codes are those of the vzctl manual page. Only `os`, `sys` and `time` are imported: a stand-in starts for every
-command, and pathlib, dataclasses and subprocess take three times as long to import as Python does to start.
+Exit codes are those of the vzctl manual page. Imports are few: a stand-in starts for every command, and pathlib,
+dataclasses, signal and subprocess take three times as long to import as Python does to start.
 """
 
 # ruff: noqa: PTH104, PTH110, PTH115, PTH123, PTH208
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 CONFIGURATION = "/etc/vz/conf"
 LOCKS = "/vz/lock"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+KILL, CONTINUE, STOP = 9, 18, 19  # signals, as Linux numbers them
 
 LOCKED = 9
 NO_CONFIGURATION = 14
@@ -48,7 +50,12 @@ def run(line: list[str], *, quiet: bool = False) -> int:
     """Run a command with the streams of this one and wait for it; ended by a signal is 128 and its number."""
     silence = [(os.POSIX_SPAWN_OPEN, 2, "/dev/null", os.O_WRONLY, 0)] if quiet else []
     pid = os.posix_spawn(line[0], line, os.environ, file_actions=silence)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    _, status = os.waitpid(pid, os.WUNTRACED)
+    while os.WIFSTOPPED(status):
+        # nsenter stops itself when its child is stopped, as a container's shutdown does to all, and nobody wakes it
+        os.kill(pid, CONTINUE)
+        _, status = os.waitpid(pid, os.WUNTRACED)
+    code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
 
 
@@ -142,7 +149,7 @@ def stop(one: Container, *, fast: bool = False) -> None:
     if not one.running:
         raise Refusal(NOT_RUNNING, "Container is not running")
     if fast:
-        os.kill(one.init, 9)
+        os.kill(one.init, KILL)
     if systemctl("stop", one.unit) != 0 or one.running:
         raise Refusal(CANNOT_STOP, "Unable to stop container: operation timed out")
 
@@ -153,7 +160,7 @@ def suspend(one: Container, *, frozen: bool) -> None:
         raise Refusal(NOT_RUNNING, "Container is not running")
     if systemctl("freeze" if frozen else "thaw", one.unit, quiet=True) != 0:
         for pid in processes(one):
-            os.kill(pid, 19 if frozen else 18)
+            os.kill(pid, STOP if frozen else CONTINUE)
 
 
 def processes(one: Container) -> list[int]:
@@ -184,12 +191,13 @@ def enter(one: Container, argv: Sequence[str]) -> list[str]:
 
 
 def _share_limit(one: Container) -> None:
-    """What runs inside counts against the container's memory (cgroup v1; on v2 only what its systemd starts)."""
-    try:
-        with open(f"/sys/fs/cgroup/memory/ct{one.ctid}/cgroup.procs", "w") as group:
-            group.write("0")
-    except OSError:
-        return
+    """What runs inside counts against the container's memory: cgroup v2, else the v1 group beside the host's."""
+    for group in (f"vz.slice/{one.unit}/payload/init.scope", f"memory/ct{one.ctid}"):
+        try:
+            with open(f"/sys/fs/cgroup/{group}/cgroup.procs", "w") as entry:
+                entry.write("0")
+        except OSError:
+            continue
 
 
 def limit_memory(one: Container, size: int) -> None:
