@@ -167,7 +167,7 @@ class Edit:
 
     def _target(self, verb: str, argv: list[str]) -> Target:
         element, platform = self.grounds.element, self.grounds.platform
-        entry = scopes.Entry(" ".join(argv), verb, deadline=DEADLINE, settle=f"sha256sum {self.path}")
+        entry = scopes.Entry(" ".join(argv), verb, deadline=DEADLINE, settle="sha256sum {path}")
         line = quoting.remote_line(argv, ctid=element.ctid, deadline=int(DEADLINE) if verb == "change" else None)
         shown = quoting.shown_line(platform.ssh.config, element.host, line)
         return Target(entry, element, platform.element(element.host), entry.template, {}, line, shown)

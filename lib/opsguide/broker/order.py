@@ -1,10 +1,11 @@
 """The order of steps.
 
 - A step refuses until the earlier applicable ones of the run are complete, and each must have been asked for.
-- A step that does not apply is passed over.
+- A step that does not apply is passed over; one that has failed is not: it is run again.
 - A finished step run again proves again and sends no change.
 - A failed step may be run again. A change that ended well is sent again only when what failed was its proof.
-- A step whose last change has no prove is unproven, unless the scope entry says why: the run does not go on.
+- A step whose last change has no prove is unproven, unless the scope entry says why: the run does not go on, and
+  running the step again without a prove does not help.
 - Nothing is repeated by itself.
 """
 
@@ -44,16 +45,23 @@ class Steps:
         """Start a step; InputError for an unknown one, RefusedError when it is not its turn."""
         if slug not in self._known:
             raise InputError(f"the scope has no step {slug!r}", next=f"its steps: {', '.join(self._known)}")
-        self.leave()
+        if self.current is None or self.current.slug != slug:
+            self.leave()
         for step in self._known.values():
             if step.slug == slug:
                 break
             self._refuse_before(step, slug)
         step = self._known[slug]
+        if not applies and (step.state == "failed" or step.unproven):
+            words = f"step {slug} has not ended well and cannot be passed over"
+            raise RefusedError(words, next=f"run step {slug} again as it was")
         if step.state == "failed" and step.failed_by == "prove":
             step.ended.clear()
-        step.attempt, step.failed_by, step.unproven = step.attempt + 1, "", ""
-        step.state = "open" if applies else "passed"
+        step.attempt, step.failed_by = step.attempt + 1, ""
+        if applies:
+            step.state = "open"
+        elif step.state != "complete":
+            step.state = "passed"
         self.current = step if applies else None
         return step
 

@@ -1,4 +1,9 @@
-"""Who asks: the account behind the socket, looked up in parameters/people.yml. Never $USER, never a parameter."""
+"""Who asks: the account behind the socket, looked up in parameters/people.yml.
+
+- Who asks is what the kernel says of the socket's other end; never $USER, never a parameter.
+- people.yml maps accounts to names; an account that it does not list goes by its own name, and the record says so.
+- A file that cannot be read, or a name that is not one line of text, is bad input.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +42,12 @@ def _people(file: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except yaml.YAMLError as error:
-        raise InputError(f"not YAML: {str(error).splitlines()[0]}", where=str(file)) from None
-    people = table.get("people", {}) if isinstance(table, dict) else None
-    if not isinstance(people, dict) or any(not isinstance(n, str) for n in people.values()):
-        raise InputError("people: must map accounts to names", where=str(file))
+        mark = getattr(error, "problem_mark", None)
+        place = f"{file}:{mark.line + 1}" if mark else str(file)
+        raise InputError(f"not YAML: {str(error).splitlines()[0]}", where=place) from None
+    except (OSError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"the list of people cannot be read: {error}", where=str(file)) from None
+    people = (table.get("people") or {}) if isinstance(table, dict) else None
+    if not isinstance(people, dict) or not all(isinstance(n, str) and n.isprintable() for n in people.values()):
+        raise InputError("people: must map accounts to names, each one line of text", where=str(file))
     return {str(user): name for user, name in people.items()}

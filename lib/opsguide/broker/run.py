@@ -226,7 +226,6 @@ def _admit(run: Run, state: State, asker: Asker, reach: Reach) -> None:
         error.exit_code = 4
         raise error
     if cell.mode == "apply":
-        state.refuse_held(locked)
         holder = {"run": run.folder.run, "person": asker.person["name"], "since": run.folder.intent["at"]}
         run.locks = state.lock(locked, holder)
         state.refuse_held(locked)

@@ -1,4 +1,9 @@
-"""Whether an executed cell is the repository's own: its source is compared with the runbook's cells, one by one."""
+"""Whether an executed cell is the repository's own: its source is compared with the runbook's cells, one by one.
+
+- A cell is known when its source is that of a code cell of the runbook, apart from outer white space.
+- A cell that only sets names to literals is a parameters cell: neither known nor foreign.
+- Everything else is foreign, also what no Python can read.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +36,22 @@ class Sources:
 def _only_sets(source: str) -> bool:
     try:
         body = ast.parse(source).body
-    except SyntaxError:
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    constant = (ast.Constant, ast.List, ast.Tuple, ast.UnaryOp)
-    return bool(body) and all(
-        isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, constant) for node in body
-    )
+    return bool(body) and all(map(_sets, body))
+
+
+def _sets(node: ast.stmt) -> bool:
+    """Whether a statement sets names to a literal and runs nothing: no call, no attribute, no item."""
+    if isinstance(node, ast.AnnAssign):
+        plain = (ast.Name, ast.Subscript, ast.Load, ast.Store)
+        quiet = all(isinstance(part, plain) for part in ast.walk(node.annotation))
+        targets: list[ast.expr] = [node.target] if quiet else []
+    else:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+    value = getattr(node, "value", None)
+    try:
+        literal = value is not None and ast.literal_eval(value) is not ...
+    except (ValueError, TypeError, RecursionError, MemoryError):
+        return False
+    return literal and bool(targets) and all(isinstance(target, ast.Name) for target in targets)

@@ -1,7 +1,9 @@
 """Locks and holds of a platform, in one folder that all users and records roots of the machine share.
 
 - A lock belongs to a process: a crash frees it. It is a file lock; the file tells who has it.
+- All elements are locked or none; whoever is in the folder's group can lock after somebody else.
 - A hold is a file: it is written before a change is sent and taken away when its end is known. A crash leaves it.
+- A hold that cannot be read holds.
 - No change is sent to an element that is held, by anybody, until somebody settles it.
 """
 
@@ -12,14 +14,17 @@ import fcntl
 import json
 import os
 import re
+import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from opsguide.errors import HeldError, LockedError, StoreError
 
-NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+BLINK = 0.02
+"""Seconds; a reader of locks has one for less than that."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class State:
         self.folder = folder
         try:
             for name in ("locks", "holds"):
-                (folder / name).mkdir(parents=True, exist_ok=True)
+                _shared(folder / name)
         except OSError as error:
             remedy = f"install -d -m 2770 {folder}, owned by the operators' group"
             raise StoreError(
@@ -73,17 +78,22 @@ class State:
         """Hold an element; on the disk before this returns."""
         path = self._hold(hold.element)
         try:
-            with path.with_suffix(".new").open("w", encoding="utf-8") as out:
-                json.dump(asdict(hold), out, ensure_ascii=False)
+            with path.with_suffix(".new").open("w", encoding="utf-8", opener=_opener) as out:
+                json.dump(asdict(hold), out)
                 out.flush()
                 os.fsync(out.fileno())
             path.with_suffix(".new").replace(path)
+            _sync(path.parent)
         except OSError as error:
             raise StoreError(f"the hold cannot be written: {error.strerror}", where=str(path)) from None
 
     def release(self, element: str) -> None:
         """Take the hold of an element away."""
-        self._hold(element).unlink(missing_ok=True)
+        path = self._hold(element)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"the hold cannot be taken away: {error.strerror}", where=str(path)) from None
 
     def lock(self, elements: Iterable[str], holder: dict[str, Any]) -> Locks:
         """Lock all elements or none; LockedError says who has the one that is taken."""
@@ -91,7 +101,7 @@ class State:
         try:
             for name in sorted(set(elements)):
                 locks.take(self._path("locks", name, ".lock"), name, holder)
-        except LockedError:
+        except BaseException:
             locks.free()
             raise
         return locks
@@ -126,39 +136,72 @@ class Locks:
     def take(self, path: Path, element: str, holder: dict[str, Any]) -> None:
         """Lock one file and write the holder into it."""
         try:
-            file = path.open("a+", encoding="utf-8")
+            file = path.open("a+", encoding="utf-8", opener=_opener)
         except OSError as error:
             raise StoreError(f"the lock cannot be opened: {error.strerror}", where=str(path)) from None
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken(file):
             file.close()
             has = _holder(path)
             raise LockedError(
                 f"{element} is locked by another run",
                 where=f"{has.get('run', '?')}, by {has.get('person', '?')}",
                 next="wait until that run has ended: `opsguide elements` shows who has what",
-            ) from None
-        file.truncate(0)
-        json.dump(holder, file)
-        file.flush()
+            )
         self._files.append(file)
+        try:
+            file.truncate(0)
+            json.dump(holder, file)
+            file.flush()
+        except OSError as error:
+            raise StoreError(f"the lock cannot be written: {error.strerror}", where=str(path)) from None
 
     def free(self) -> None:
         """Free them all."""
-        for file in self._files:
-            file.close()
-        self._files = []
+        files, self._files = self._files, []
+        for file in files:
+            with contextlib.suppress(OSError):
+                file.close()
+
+
+def _shared(folder: Path) -> None:
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
+        folder.chmod(folder.parent.stat().st_mode & 0o7777)
+
+
+def _opener(path: str, flags: int) -> int:
+    """Open for all of the folder's group, whatever the umask."""
+    file = os.open(path, flags, 0o660)
+    with contextlib.suppress(PermissionError):
+        os.fchmod(file, 0o660)
+    return file
+
+
+def _sync(folder: Path) -> None:
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _taken(file: Any) -> bool:
+    for _ in range(5):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(BLINK)
+    return False
 
 
 def _read(path: Path) -> Hold | None:
     try:
-        content = path.read_text("utf-8")
+        found = Hold(**json.loads(path.read_text("utf-8")))
+        return replace(found, element=path.stem)
     except FileNotFoundError:
         return None
-    try:
-        return Hold(**json.loads(content))
-    except (ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return Hold(path.stem, "?", "?", 0, "the hold's file cannot be read", "?", "?")
 
 

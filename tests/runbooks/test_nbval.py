@@ -1,0 +1,60 @@
+"""nbval runs every cell of every runbook, on prepared copies, in plan mode: nothing is changed, every cell must run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from desk import REPOSITORY, Desk
+
+pytestmark = pytest.mark.lab
+RUNS = sorted((REPOSITORY / "parameters" / "runs").glob("*.yml"))
+RUNBOOKS = sorted((REPOSITORY / "runbooks").glob("[0-9]*.ipynb"))
+
+
+def prepared(runbook: Path, parameters: dict[str, Any], folder: Path, name: str) -> Path:
+    """A copy of the runbook with a cell that sets the parameters, after the one that declares them."""
+    notebook = json.loads(runbook.read_text())
+    where = next(i for i, c in enumerate(notebook["cells"]) if "parameters" in c["metadata"].get("tags", []))
+    source = "# Parameters\n" + "".join(f"{n} = {v!r}\n" for n, v in parameters.items())
+    cell = {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": "filled",
+        "metadata": {},
+        "outputs": [],
+        "source": source,
+    }
+    notebook["cells"].insert(where + 1, cell)
+    copy = folder / f"{name}.ipynb"
+    copy.write_text(json.dumps(notebook))
+    return copy
+
+
+def test_every_runbook_has_parameters_for_the_lab() -> None:
+    assert {r.name[:2] for r in RUNBOOKS} == {r.name[:2] for r in RUNS}
+
+
+def test_nbval_runs_every_cell_of_every_runbook_in_plan_mode(desk: Desk, tmp_path: Path) -> None:
+    copies = []
+    for run in RUNS:
+        runbook = next(r for r in RUNBOOKS if r.name[:2] == run.name[:2])
+        copies.append(prepared(runbook, {**yaml.safe_load(run.read_text()), "mode": "plan"}, tmp_path, run.stem))
+    cells = sum(c["cell_type"] == "code" for p in copies for c in json.loads(p.read_text())["cells"])
+    command = (sys.executable, "-m", "pytest", "-q", "--nbval-lax", "-p", "no:cacheprovider", "-c", "/dev/null",
+               *map(str, copies))  # fmt: skip
+    done = subprocess.run(
+        command, env=desk.environment(), cwd=tmp_path, capture_output=True, text=True, timeout=400, check=False
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    assert f"{cells} passed" in done.stdout
+    records = [json.loads((p / "seal.json").read_text()) for p in desk.folders()]
+    assert len(records) == len(RUNS)
+    assert {r["state"] for r in records} <= {"succeeded", "requested"}
+    sent = [e for p in desk.folders() for e in map(json.loads, (p / "events.jsonl").read_text().splitlines())]
+    assert not [e for e in sent if e["type"] == "send" and e["verb"] in ("change", "edit")]
