@@ -124,4 +124,4 @@ def test_a_full_disk_in_mid_run_loses_nothing_and_the_run_is_closed_when_there_i
         assert close_orphan(run.path, "the disk was full").state == "interrupted"
         assert [finding.verdict for finding in verify(root)] == ["OK"]
     finally:
-        subprocess.run(["umount", root], check=True)
+        subprocess.run(["umount", "--lazy", root], check=True)

@@ -37,6 +37,15 @@ def test_a_torn_last_line_is_cut_off_and_the_next_line_says_so(tmp_path, kept):
     assert (found.fault, found.torn, len(found.entries)) == ("", b"", 2)
 
 
+def test_a_last_line_of_zeros_is_torn_too(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.append("intent", "run-0", "d" * 64)
+    with ledger.path.open("ab") as stream:
+        stream.write(b"\0" * 90 + b"\n")
+    assert ledger.append("intent", "run-1", "d" * 64)["repaired"]["cut"] == 91
+    assert (ledger.read().fault, len(ledger.read().entries)) == ("", 2)
+
+
 def test_a_whole_last_line_that_lacks_its_newline_is_kept(tmp_path):
     ledger = Ledger(tmp_path)
     ledger.append("intent", "run-0", "d" * 64)

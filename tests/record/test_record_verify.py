@@ -274,6 +274,12 @@ def copied_a_run_under_a_new_name(root):
     return path.name[:-8] + "0123abcd", "ledger.jsonl"
 
 
+def put_an_unfinished_twin_beside_a_run(root):
+    path = folder(root, 0)
+    shutil.copytree(path, path.with_name(path.name + "-unfinished"))
+    return 0, path.name
+
+
 def copied_a_run_into_another_month(root):
     path = folder(root, 0)
     shutil.copytree(path, root / "1999/01" / path.name)
@@ -288,6 +294,7 @@ ATTACKS = [
     repeated_an_event, removed_an_event, added_an_event, added_a_file, added_a_file_of_output, added_a_folder,
     removed_a_file, removed_the_seal, replaced_a_file_by_a_link, replaced_a_file_by_a_pipe, replaced_a_run_by_a_link,
     back_to_unfinished, copied_a_run_under_a_new_name, copied_a_run_into_another_month,
+    put_an_unfinished_twin_beside_a_run,
 ]  # fmt: skip
 
 

@@ -38,6 +38,18 @@ def test_the_banner_says_what_where_who_why_and_by_which_cell():
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a on b = c", "a on b = c, edition seed (3fa94c81d2aa)"),
+        ("a on b: c (edition seed)", "a on b: c (edition seed), digest 3fa94c81d2aa"),
+        ("a on b: c, edition seed 3fa94c81d2aa", "a on b: c, edition seed 3fa94c81d2aa"),
+    ],
+)
+def test_the_cell_is_named_with_its_edition_and_digest_once(text, said):
+    assert f"  table:   {said}" in words.banner(sample.intent(cell={"party": "c", "text": text}))
+
+
 def test_a_container_is_named_with_its_host_and_environment():
     element = {"name": "node101", "kind": "end-user-container", "host": "uh-01", "ctid": 101, "env": "shop"}
     text = "\n".join(words.banner(sample.intent(element=element)))

@@ -67,7 +67,10 @@ def banner(intent: Event) -> list[str]:
 def cell(intent: Event) -> str:
     """`Restarting Processes x user host = Hosting Provider, edition seed (3fa94c81d2aa)`."""
     text, named = one_line(part(intent, "cell").get("text") or ""), edition(intent)
-    return text if "edition" in text else ", ".join(words for words in (text, named) if words)
+    digest = one_line(part(intent, "edition").get("digest") or "")[:12]
+    if digest and "edition" in text:
+        named = "" if digest in text else f"digest {digest}"
+    return ", ".join(words for words in (text, named) if words)
 
 
 def edition(intent: Event) -> str:
