@@ -78,7 +78,7 @@ class State:
         """Hold an element; on the disk before this returns."""
         path = self._hold(hold.element)
         try:
-            with path.with_suffix(".new").open("w", encoding="utf-8", opener=_opener) as out:
+            with open(path.with_suffix(".new"), "w", encoding="utf-8", opener=_opener) as out:
                 json.dump(asdict(hold), out)
                 out.flush()
                 os.fsync(out.fileno())
@@ -136,7 +136,7 @@ class Locks:
     def take(self, path: Path, element: str, holder: dict[str, Any]) -> None:
         """Lock one file and write the holder into it."""
         try:
-            file = path.open("a+", encoding="utf-8", opener=_opener)
+            file = open(path, "a+", encoding="utf-8", opener=_opener)  # noqa: SIM115
         except OSError as error:
             raise StoreError(f"the lock cannot be opened: {error.strerror}", where=str(path)) from None
         if not _taken(file):
