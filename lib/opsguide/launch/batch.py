@@ -90,7 +90,6 @@ class Batch:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-        self._tell(self._progress(), True)
 
     def exit(self) -> int:
         """The batch's exit code."""
@@ -102,7 +101,7 @@ class Batch:
         return 3 if any(line.code == 3 for line in self.lines) else 0
 
     def _step(self) -> bool:
-        ended = [line for line in self.lines if line.running and line.poll()]
+        moved = [line for line in self.lines if line.running and line.poll()]
         running = [line for line in self.lines if line.running]
         if not self._stopped and not any(line.failed for line in self.lines):
             for line in (line for line in self.lines if line.waiting):
@@ -110,8 +109,9 @@ class Batch:
                     break
                 line.start()
                 running.append(line)
-        if ended or running:
-            self._tell(self._progress(), bool(ended))
+                moved.append(line)
+        if moved or running:
+            self._tell(self._progress(), bool(moved))
         return bool(running)
 
     def _stop(self, number: int, frame: Any) -> None:
@@ -135,6 +135,6 @@ def _show(words: str, lasting: bool) -> None:
 
 
 def _tell(words: str, lasting: bool) -> None:
-    """Elsewhere: a line for each row that ends."""
+    """Elsewhere: a line whenever a row starts or ends."""
     if lasting:
         print(words, file=sys.stderr, flush=True)

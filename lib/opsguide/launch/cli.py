@@ -14,6 +14,7 @@ import click
 from opsguide import __version__
 from opsguide.errors import OpsguideError
 from opsguide.launch.setting import print_error, shared_options
+from opsguide.launch.stopping import raising
 
 COMMANDS = {
     "matrix": ("look_up", "The table: who may do what, on which kind of element."),
@@ -68,7 +69,8 @@ click.version_option(__version__, prog_name="opsguide", message="%(prog)s %(vers
 def main() -> None:
     """The entry point; errors of opsguide end in their five lines and their exit code, a bug keeps its traceback."""
     try:
-        cli(prog_name="opsguide")
+        with raising():
+            cli(prog_name="opsguide")
     except OpsguideError as error:
         print_error(error)
         sys.exit(error.exit_code)

@@ -19,9 +19,9 @@ SCHEME = "opsguide://"
 
 
 class AtomicFiles:
-    """The handler; `written` are the files that this process made, with their inodes."""
+    """The handler; `written` are the files that this process made, as they were when it had written them."""
 
-    written: ClassVar[dict[Path, int]] = {}
+    written: ClassVar[dict[Path, tuple[int, int]]] = {}
 
     @classmethod
     def read(cls, path: str) -> str:
@@ -48,7 +48,7 @@ class AtomicFiles:
         cls.refuse_other(place)
         try:
             _write(place, buf.encode("utf-8"), new=place not in cls.written)
-            cls.written[place] = place.stat().st_ino
+            cls.written[place] = _identity(place)
         except FileExistsError:
             raise _taken(place) from None
         except OSError as error:
@@ -60,8 +60,13 @@ class AtomicFiles:
         if not place.parent.is_dir():
             raise InputError(f"there is no folder {place.parent}")
         with contextlib.suppress(FileNotFoundError):
-            if place.lstat().st_ino != cls.written.get(place):
+            if _identity(place) != cls.written.get(place):
                 raise _taken(place)
+
+
+def _identity(place: Path) -> tuple[int, int]:
+    found = place.lstat()
+    return found.st_ino, found.st_mtime_ns
 
 
 def _taken(place: Path) -> InputError:

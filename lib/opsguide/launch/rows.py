@@ -15,7 +15,7 @@ from opsguide.launch.asked import Asked
 from opsguide.launch.outcome import Outcome
 from opsguide.reach.inventory import Element, Platform
 
-REQUESTED = 3
+REQUESTED, STOPPED = 3, 5
 
 
 class Line:
@@ -28,7 +28,7 @@ class Line:
         self.outcome = Outcome(None, "not-run", 0, "", activity=asked.activity.slug, element=asked.element.name)
         self._environment, self._locked = environment, locked(platform, asked.element)
         self._process: subprocess.Popen[bytes] | None = None
-        self._out: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        self._out: IO[bytes] | None = None
 
     @property
     def waiting(self) -> bool:
@@ -54,6 +54,7 @@ class Line:
         mode = "plan" if self.asked.mode == "plan" else "run"
         words = [sys.executable, "-m", "opsguide.launch", mode, self.asked.activity.slug, "--json", "--quiet"]
         values = {name: value for name, value in self.asked.values.items() if name != "mode"}
+        self._out = tempfile.TemporaryFile()  # noqa: SIM115
         with tempfile.TemporaryFile() as given:
             given.write(yaml.safe_dump(values, allow_unicode=True).encode())
             given.seek(0)
@@ -67,14 +68,15 @@ class Line:
 
     def poll(self) -> bool:
         """Whether its process has ended by now; then `code` and `outcome` are known."""
-        if self._process is None or self._process.poll() is None:
+        if self._process is None or self._out is None or self._process.poll() is None:
             return False
-        self.code, self.ended = self._process.returncode, time.monotonic()
+        status = self._process.returncode
+        self.code, self.ended = status if status >= 0 else STOPPED, time.monotonic()
         self._out.seek(0)
         try:
             self.outcome = Outcome(**json.loads(self._out.read()))
         except (ValueError, TypeError):
-            words = f"its process ended with {self.code} and said nothing"
+            words = f"its process ended with {status} and said nothing; opsguide records tells whether a run had begun"
             self.outcome = Outcome(None, "unknown", self.code, words, activity=self.outcome.activity,
                                    element=self.outcome.element)  # fmt: skip
         self._out.close()

@@ -2,17 +2,19 @@
 
 - The first Ctrl-C interrupts the kernel: a look ends at once, a change is followed to its end.
 - A second Ctrl-C, SIGTERM and SIGHUP end the kernel at once; the broker follows a change to its end all the same.
+- Before the kernel starts and after it is gone, each of them ends the launcher with the same error.
 - Signals reach a run only in the main thread; elsewhere it is its owner's to stop.
 """
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from opsguide.errors import InterruptedRunError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -36,13 +38,35 @@ class Stop:
 
 
 @contextmanager
+def raising() -> Iterator[None]:
+    """While this lasts a signal raises InterruptedRunError here, unless a run listens itself."""
+
+    def stopped(number: int, frame: object) -> None:
+        raise InterruptedRunError(
+            f"stopped by {signal.Signals(number).name}", next="opsguide records tells whether a run had begun"
+        )
+
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, stopped)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def listening(stop: Stop) -> Iterator[None]:
     """While this lasts the signals go to `stop`."""
+    import asyncio  # slow to import, and most commands never come here
+
     loop, before = asyncio.get_running_loop(), {}
     if threading.current_thread() is threading.main_thread():
         for number in SIGNALS:
             before[number] = signal.getsignal(number)
-            if before[number] is not signal.SIG_IGN or number != signal.SIGHUP:  # nohup stays nohup
+            if before[number] is not signal.SIG_IGN:  # nohup stays nohup
                 loop.add_signal_handler(number, stop.asked, number)
     try:
         yield

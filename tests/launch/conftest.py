@@ -1,0 +1,95 @@
+"""A platform that nothing answers, a desk on it, and the engine in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NOTEBOOKS = Path(__file__).parent / "notebooks"
+BINARIES = Path(sys.executable).parent
+PLATFORM = """\
+platform: far
+practice: true
+edition: seed
+domain: far.example
+state: {folder}/state
+ssh: {{user: root, key: "file:{folder}/key", known_hosts: {folder}/known_hosts, config: {folder}/ssh_config, port: 1}}
+hosts:
+  ih-01: {{kind: infrastructure-host, address: 127.0.0.1}}
+  ih-02: {{kind: infrastructure-host, address: 127.0.0.2}}
+  uh-01: {{kind: user-host, address: 127.0.0.3}}
+  uh-02: {{kind: user-host, address: 127.0.0.4}}
+  new-01: {{joining: infrastructure-host, address: 127.0.0.5}}
+containers:
+  hcore1: {{kind: infrastructure-container, component: hcore, host: ih-01, ctid: 305, peer: hcore2}}
+  hcore2: {{kind: infrastructure-container, component: hcore, host: ih-02, ctid: 305, peer: hcore1}}
+  node101: {{kind: end-user-container, host: uh-01, ctid: 101, env: shop, node: 1001}}
+"""
+
+
+@dataclass
+class Said:
+    """What a command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass
+class FarDesk:
+    """The command line on a platform whose hosts refuse connections."""
+
+    folder: Path
+
+    @property
+    def records(self) -> Path:
+        return self.folder / "records"
+
+    @property
+    def platform(self) -> Path:
+        return self.folder / "far.yml"
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "OPSGUIDE_PLATFORM": str(self.platform), "OPSGUIDE_RECORDS": str(self.records)}
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        command = [str(BINARIES / "opsguide"), *words]
+        return subprocess.Popen(command, env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True)  # fmt: skip
+
+    def __call__(self, *words: str) -> Said:
+        process = self.start(*words)
+        out, err = process.communicate(timeout=120)
+        return Said(process.returncode, out, err)
+
+    def folders(self) -> list[Path]:
+        return sorted(self.records.glob("*/*/*"))
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+
+@pytest.fixture
+def far(tmp_path: Path) -> FarDesk:
+    """A desk without a lab: every run on it is refused, or fails because nothing answers."""
+    made = FarDesk(tmp_path)
+    made.write("far.yml", PLATFORM.format(folder=tmp_path))
+    made.write("known_hosts", "")
+    made.write("ssh_config", "")
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    return made

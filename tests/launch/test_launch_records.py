@@ -1,0 +1,127 @@
+"""Records on the command line: listing, checking, settling, and who has what."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from pathlib import Path
+
+import pytest
+
+from opsguide.launch import holding
+from opsguide.record.archive import Archive
+
+from .conftest import FarDesk
+
+INTENT = {"activity": {"slug": "restarting-processes", "title": "Restarting Processes"}, "element": {"name": "uh-01"},
+          "mode": "apply", "person": {"name": "Ada"}, "platform": {"name": "far"}}  # fmt: skip
+HOLD = {"element": "uh-01", "run": "20260101T000000Z-restarting-processes-uh-01-00000000", "records": "/r",
+        "command": 4, "line": "ssh uh-01 -- 'systemctl restart x'", "since": "2026-01-01T00:00:00.000Z",
+        "person": "Ada", "settle": "systemctl is-active x"}  # fmt: skip
+
+
+def refused(far: FarDesk) -> Path:
+    """A sealed record, made quickly."""
+    return Path(far("run", "02", "--on", "ih-01", "--reason", "x", "--json").json["record"])
+
+
+def test_without_records_verify_is_an_error_and_the_list_says_so(far: FarDesk) -> None:
+    done = far("verify", "--all")
+    assert done.code == 2
+    assert "no record" in done.err
+    assert far("records").out.startswith("no record")
+    assert far("records", "--json").json == []
+    assert far("verify", "last").code == 2
+
+
+def test_sealed_records_verify_and_a_changed_one_is_exit_8(far: FarDesk) -> None:
+    one, two = refused(far), refused(far)
+    assert far("verify", "--all").code == 0
+    assert far("verify", "last").out.startswith("OK")
+    assert far("verify", one.name[-8:], "--json").json == [
+        {"run": one.name, "verdict": "OK", "first_bad": "", "words": ""}
+    ]
+    page = two / "report.html"
+    page.chmod(0o644)
+    page.write_text(page.read_text() + " ")
+    done = far("verify")
+    assert done.code == 8
+    assert "TAMPERED" in done.out
+    assert "report.html" in done.out
+    assert far("verify", one.name).code == 0
+    assert far("verify", one.name, "--all").code == 2
+
+
+def test_the_list_is_newest_first(far: FarDesk) -> None:
+    one, two = refused(far), refused(far)
+    told = far("records", "--json").json
+    assert [t["run"] for t in told] == sorted((one.name, two.name), reverse=True)
+    assert (told[0]["state"], told[0]["element"]) == ("refused", "ih-01")
+    lines = far("records", "--last", "1").out.splitlines()
+    assert len(lines) == 3
+    assert "1 older" in lines[-1]
+
+
+def test_a_run_that_is_being_written_is_running_and_one_left_behind_is_closed(far: FarDesk) -> None:
+    refused(far)
+    folder = Archive(far.records).start(INTENT)
+    done = far("verify", "--all")
+    assert (done.code, "RUNNING" in done.out) == (0, True)
+    folder.journal.close()
+    done = far("verify", "--all")
+    assert done.code == 0, done
+    assert done.out.strip() == "2 OK"
+    assert {t["state"] for t in far("records", "--json").json} == {"refused", "interrupted"}
+
+
+def test_holds_and_locks_are_told_without_trying_them(far: FarDesk) -> None:
+    state = far.folder / "state"
+    for name in ("holds", "locks"):
+        (state / name).mkdir(parents=True)
+    (state / "holds" / "uh-01.json").write_text(json.dumps(HOLD))
+    (state / "locks" / "hcore1.lock").write_text(json.dumps({"run": "R", "person": "Bob", "since": "now"}))
+    (state / "locks" / "hcore2.lock").write_text("")
+    with (state / "locks" / "hcore1.lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert holding.locks(state)["hcore1"].words == "locked since now by Bob, run R"
+        told = {e["name"]: e for e in far("elements", "--json").json}
+    assert told["hcore1"]["locked"]["person"] == "Bob"
+    assert told["hcore2"]["locked"] is None
+    assert told["uh-01"]["held"]["person"] == "Ada"
+    assert holding.locks(state) == {}
+    text = far("elements").out
+    assert "held since 2026-01-01T00:00:00.000Z by Ada" in text
+    assert "opsguide resume" in text
+
+
+def test_resume_without_an_answer_says_what_to_look_at(far: FarDesk) -> None:
+    (far.folder / "state" / "holds").mkdir(parents=True)
+    (far.folder / "state" / "holds" / "uh-01.json").write_text(json.dumps(HOLD))
+    done = far("resume", HOLD["run"])
+    assert done.code == 5
+    for words in ("systemctl restart x", "systemctl is-active x", "--found done|not-done"):
+        assert words in done.out
+    assert far("resume", HOLD["run"], "--json").json[0]["element"] == "uh-01"
+    assert far("resume", "nothing-held").code == 0
+    assert far("resume", "nothing-held", "--found", "done", "--why", "x").code == 2
+    assert far("resume", HOLD["run"], "--found", "done").code == 2
+    assert far("resume", HOLD["run"], "--found", "perhaps").code == 2
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"run": 3}'])
+def test_a_hold_that_cannot_be_read_is_a_hold(tmp_path: Path, content: str) -> None:
+    (tmp_path / "holds").mkdir()
+    (tmp_path / "holds" / "uh-01.json").write_text(content)
+    assert holding.holds(tmp_path)["uh-01"].how == "held"
+
+
+def test_doctor_names_what_is_wrong(far: FarDesk) -> None:
+    done = far("doctor", "--json")
+    assert done.code == 0, done
+    told = {check["name"]: check for check in done.json}
+    assert told["ssh key"]["state"] == "ok"
+    assert {"prevented", "discouraged", "records", "state folder", "broker", "lab"} <= set(told)
+    (far.folder / "key").unlink()
+    done = far("doctor")
+    assert done.code == 2
+    assert "WRONG  ssh key" in done.out

@@ -1,0 +1,142 @@
+"""`opsguide run` where nothing answers: what is checked before a kernel starts, and whose exit code counts."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from opsguide.launch import outcome
+from opsguide.record import seal
+from opsguide.record.archive import Archive
+
+from .conftest import FarDesk
+
+RUN = ("run", "restarting-processes", "--on", "uh-01", "-p", "service=zabbix-agent")
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    ((*RUN,), "an empty reason"),
+    ((*RUN, "--reason", " "), "an empty reason"),
+    (("run", "06", "-p", "service=nginx", "--reason", "x"), "no element"),
+    (("run", "06", "--on", "uh-09", "-p", "service=nginx", "--reason", "x"), "has no element 'uh-09'"),
+    (("run", "66", "--on", "uh-01", "--reason", "x"), "has no activity"),
+    ((*RUN, "--reason", "x", "-p", "servise=nginx"), "unknown parameter 'servise'"),
+    ((*RUN, "--reason", "x", "-p", "action=stop"), "is none of restart, reload"),
+    ((*RUN, "--reason", "x", "-p", "settle=soon"), "settle"),
+    (("run", "06", "--on", "uh-01", "-p", "service=nginx", "--reason", "x"), "no service 'nginx' on user-host"),
+    (("run", "06", "--on", "uh-01", "-p", "service=--root=/", "--reason", "x"), "is not the name of a unit"),
+    (("run", "06", "--on", "uh-01", "--reason", "x"), "parameter service must not be empty"),
+    (("run", "backup-and-restore", "--on", "uh-01", "--reason", "x"), "still to come"),
+    (("run", "uploader-configuration", "--on", "hcore1", "--reason", "x"), "still to come"),
+    (("plan", "06", "--on", "uh-01", "-p", "x=1;import os;y=1"), "unknown parameter"),
+    (("plan", "06", "--on", "uh-01", "-p", "x;import os=1"), "-p takes name=value"),
+])  # fmt: skip
+def test_bad_input_is_exit_2_and_leaves_nothing(far: FarDesk, words: tuple[str, ...], said: str) -> None:
+    done = far(*words)
+    assert done.code == 2, done
+    assert said in done.err
+    assert "Traceback" not in done.err
+    assert len(done.err.splitlines()) <= 5
+    assert not far.folders()
+
+
+def test_a_file_of_parameters_is_named_with_its_line(far: FarDesk) -> None:
+    path = far.write("p.yml", "element: uh-01\nservice: zabbix-agent\nsettle: 60\n")
+    done = far("run", "06", "-f", str(path), "--reason", "x")
+    assert done.code == 2
+    assert f"{path}:3: settle: expected text, found a whole number" in done.err
+    assert 'write "60" in quotes' in done.err
+
+
+def test_an_output_that_is_there_is_refused_before_a_kernel_starts(far: FarDesk) -> None:
+    out = far.write("out.ipynb", "mine")
+    done = far(*RUN, "--reason", "x", "--out", str(out))
+    assert done.code == 2
+    assert "is there already" in done.err
+    assert out.read_text() == "mine"
+    assert not far.folders()
+
+
+def test_a_host_that_does_not_answer_fails_with_a_record_and_its_exit_code(far: FarDesk) -> None:
+    out = far.folder / "{element}.ipynb"
+    done = far(*RUN, "--reason", "because", "--out", str(out), "--json")
+    assert done.code == 1, done
+    told = done.json
+    assert told["state"] == "failed"
+    assert told["exit"] == 1
+    assert Path(told["record"]) == far.folders()[0]
+    assert json.loads((far.folders()[0] / "intent.json").read_text())["frontend"] == "opsguide run"
+    assert "could not be asked" in done.err
+    assert "Traceback" not in done.err
+    found = {c["id"]: c["metadata"].get("papermill", {}) for c in json.loads(out.read_text())["cells"]}
+    cells = {name: told.get("status") for name, told in found.items()}
+    assert cells["begin"] == "failed"
+    assert cells["look"] == "pending"
+
+
+def test_a_cell_that_is_na_is_refused_with_a_sealed_record_and_without_a_kernel(far: FarDesk) -> None:
+    done = far("run", "user-host-decommission", "--on", "ih-01", "--reason", "x", "--json")
+    assert done.code == 4
+    assert done.json["state"] == "refused"
+    assert (Path(done.json["record"]) / "seal.json").is_file()
+    assert "Infrastructure Migration" in done.err or "next:" in done.err
+    shown = far("plan", "02", "--on", "ih-01")
+    assert shown.code == 4
+    assert shown.out.splitlines()[0] == "far (PRACTICE)"
+    assert "record:" in shown.out
+
+
+def test_a_vendor_s_cell_goes_on_as_a_request_whatever_was_asked(far: FarDesk) -> None:
+    done = far("run", "07", "--on", "hcore1", "-p", "path=/etc/motd", "-p", "settings=a = b", "--reason", "x", "--json")
+    intent = json.loads((far.folders()[0] / "intent.json").read_text())
+    assert intent["mode"] == "request"
+    assert done.code == 1, "nothing answers here, so the evidence cannot be taken"
+
+
+def test_plan_is_plan_and_run_with_plan_is_the_same(far: FarDesk) -> None:
+    far("plan", *RUN[1:])
+    far(*RUN, "--plan")
+    assert [json.loads((f / "intent.json").read_text())["mode"] for f in far.folders()] == ["plan", "plan"]
+
+
+def test_json_stands_alone_on_standard_output_also_for_bad_input(far: FarDesk) -> None:
+    done = far("run", "06", "--on", "none", "--reason", "x", "--json")
+    assert done.code == 2
+    assert done.json["state"] == "not-run"
+    assert done.json["exit"] == 2
+
+
+def test_quiet_prints_the_verdict_alone(far: FarDesk) -> None:
+    done = far("run", "02", "--on", "ih-01", "--reason", "x", "--quiet")
+    assert done.code == 4
+    assert [line.split()[0] for line in done.out.splitlines()] == ["REFUSED", "record:"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_launcher_that_is_stopped_before_a_run_begins_leaves_nothing(far: FarDesk, number: signal.Signals) -> None:
+    process = far.start(*RUN, "--reason", "x")
+    assert process.stderr
+    assert process.stderr.readline().startswith("starting 06-")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 5, (out, err)
+    assert "Traceback" not in err
+    assert not far.folders()
+
+
+def test_the_exit_code_is_the_seal_s(tmp_path: Path) -> None:
+    folder = Archive(tmp_path).start({
+        "activity": {"slug": "restarting-processes", "title": "Restarting Processes"}, "element": {"name": "uh-01"},
+        "launch": "abc", "mode": "apply",
+    })  # fmt: skip
+    since = outcome.datetime.now(outcome.UTC)
+    assert outcome.find(tmp_path, "abc", since) == folder.path
+    assert outcome.find(tmp_path, "other", since) is None
+    with pytest.raises(outcome.UnknownError, match="not sealed"):
+        outcome.sealed(folder.path, seconds=0.05)
+    seal.seal(folder, "unknown", 5, "a change is unknown")
+    found = outcome.of(outcome.sealed(folder.path))
+    assert (found.state, found.exit, found.words) == ("unknown", 5, "a change is unknown")
