@@ -1,0 +1,6 @@
+"""Run the benchmarks; each needs the lab and prints a table of medians and the ratio to its peer."""
+
+from benchmarks import headless
+
+if __name__ == "__main__":
+    headless.main()
