@@ -196,8 +196,8 @@ class Relay:
         self.target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
-        self._open = threading.Event()
-        self._open.set()
+        self._gates: list[threading.Event] = []
+        self._stalled = False
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self.passed = 0
         self._threads: list[threading.Thread] = []
@@ -215,22 +215,28 @@ class Relay:
             except OSError:
                 return
             far = socket.create_connection(("127.0.0.1", self.target))
+            gate = threading.Event()
+            if not self._stalled:
+                gate.set()
+            self._gates.append(gate)
             self._pairs.append((near, far))
-            self._spawn(self._pass, near, far)
-            self._spawn(self._pass, far, near)
+            self._spawn(self._pass, near, far, gate)
+            self._spawn(self._pass, far, near, gate)
 
-    def _pass(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pass(self, source: socket.socket, sink: socket.socket, gate: threading.Event) -> None:
         with contextlib.suppress(OSError):
             while chunk := source.recv(65536):
-                self._open.wait()
+                gate.wait()
                 self.passed += len(chunk)
                 sink.sendall(chunk)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
 
-    def stall(self) -> None:
-        """From now on nothing passes; both sides stay connected."""
-        self._open.clear()
+    def stall(self, *, newcomers: bool = True) -> None:
+        """From now on nothing passes, on new connections too unless told otherwise; all stay connected."""
+        self._stalled = newcomers
+        for gate in self._gates:
+            gate.clear()
 
     def cut(self) -> None:
         """Reset both sides of every connection."""
@@ -238,7 +244,8 @@ class Relay:
             for sock in pair:
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
-        self._open.set()
+        for gate in self._gates:
+            gate.set()
 
     def close(self) -> None:
         with contextlib.suppress(OSError):

@@ -36,6 +36,13 @@ def test_a_silent_command_ends_at_its_deadline(ssh: Connections, server: Sshd) -
     assert "may still be running" in answer.note
 
 
+def test_waiting_costs_no_work(ssh: Connections, server: Sshd) -> None:
+    ssh.run(server.element(), "true", deadline=10, sink=Got())
+    begun = time.process_time()
+    ssh.run(server.element(), "sleep 1", deadline=5, sink=Got())
+    assert time.process_time() - begun < 0.3
+
+
 def test_a_chatty_command_ends_at_its_deadline(ssh: Connections, server: Sshd) -> None:
     got = Got()
     answer = ssh.run(server.element(), "yes", deadline=1, sink=got)

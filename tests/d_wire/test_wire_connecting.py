@@ -57,6 +57,11 @@ def test_a_known_host_key_is_proven_and_told(server: Sshd, ssh: Connections) -> 
     assert str(facts["server"]).startswith("SSH-2.0-OpenSSH")
 
 
+def test_small_packets_go_out_at_once(server: Sshd, ssh: Connections) -> None:
+    link = ssh._lane(server.element()).any(time.monotonic() + 10)
+    assert link.transport.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 @pytest.mark.parametrize("hashed", [False, True])
 def test_plain_and_hashed_names_are_known(own: Own, hashed: bool) -> None:
     server = own()
