@@ -20,7 +20,7 @@ from opsguide.guide.services import Service
 from opsguide.reach import quoting
 from opsguide.reach.inventory import Element, Platform
 
-INTO_CONTAINERS = re.compile(r"^/(vz/(root|private)|proc/[^/]+/(root|cwd|fd))(/|$)")
+INTO_CONTAINERS = re.compile(r"^/(vz/(root|private)|proc/.+/(root|cwd|fd|map_files)|dev/fd)(/|$)")
 TIMEOUT_GRACE = 15.0
 
 
@@ -80,11 +80,12 @@ def targets(grounds: Grounds, verb: str, request: dict[str, Any]) -> list[Target
     what = request.get("what")
     if not isinstance(what, dict) or not ({"command", "api"} & set(what)):
         raise InputError("a verb takes a command or api(…)")
-    names = request.get("on") or [grounds.element.name]
-    given = {str(k): v for k, v in (request.get("slots") or {}).items()}
+    names, given, args = request.get("on") or [grounds.element.name], request.get("slots") or {}, what.get("args") or {}
+    if not (isinstance(names, list) and isinstance(given, dict) and isinstance(args, dict)):
+        raise InputError("on= takes a list, slots and arguments take names")
     if request.get("row"):
         given = {name: value for name, value in given.items() if name in _slots_of(what)}
-    return [_target(grounds, verb, what, _element(grounds, name), given) for name in names]
+    return [_target(grounds, verb, what, _element(grounds, str(name)), given) for name in names]
 
 
 def _slots_of(what: dict[str, Any]) -> list[str]:
@@ -108,7 +109,7 @@ def _element(grounds: Grounds, name: str) -> Element:
 
 def _target(grounds: Grounds, verb: str, what: dict[str, Any], element: Element, given: dict[str, Any]) -> Target:
     template = str(what.get("api") or what.get("command"))
-    args = {str(k): v for k, v in what.get("args", {}).items()} if "api" in what else None
+    args = {str(k): v for k, v in (what.get("args") or {}).items()} if "api" in what else None
     entry = _entry(grounds, verb, template, element, args)
     if args is not None:
         return _call(grounds, entry, element, given)
@@ -118,7 +119,7 @@ def _target(grounds: Grounds, verb: str, what: dict[str, Any], element: Element,
         raise InputError(f"no slot {', '.join(sorted(unused))} in {template}")
     deadline = int(entry.deadline) if entry.verb == "change" else None
     if entry.shell:
-        line = quoting.raw_line(template, ctid=element.ctid, deadline=deadline)
+        line = quoting.raw_line(slots.fill(template, {}), ctid=element.ctid, deadline=deadline)
     else:
         argv = [slots.fill(token, filled) for token in entry.tokens()]
         line = quoting.remote_line(argv, ctid=element.ctid, deadline=deadline)
@@ -132,13 +133,17 @@ def _entry(grounds: Grounds, verb: str, template: str, element: Element, args: d
     wanted = "look" if verb in ("look", "prove") else "change"
     entry = grounds.scope.find(template, wanted, kind, args)
     service = grounds.service
-    if entry is None and wanted == "look" and service and template in (service.config_test, service.probe):
+    of_service = service and args is None and template and template in (service.config_test, service.probe)
+    if entry is None and wanted == "look" and of_service:
         entry = scopes.Entry(template, "look")
     if entry is None:
         raise _not_in_scope(grounds, wanted, template, kind, args)
-    if element.name != grounds.element.name and not _may_be_on(grounds, entry, element):
+    if not _may_be_on(grounds, entry, element):
         raise RefusedError(
-            f"this {wanted} is for {grounds.element.name} alone, not for {element.name}", command=template
+            f"the scope does not allow this {wanted} on {element.name}",
+            where=grounds.element.name,
+            command=template,
+            next=f"start a run on {element.name}" if element.name != grounds.element.name else "give it on=",
         )
     return entry
 
@@ -146,6 +151,8 @@ def _entry(grounds: Grounds, verb: str, template: str, element: Element, args: d
 def _may_be_on(grounds: Grounds, entry: scopes.Entry, element: Element) -> bool:
     if entry in scopes.common_looks():
         return True
+    if element.name == grounds.element.name:
+        return "element" in entry.on
     return ("peer" in entry.on and element.name == grounds.element.peer) or element.kind in entry.on
 
 
@@ -211,6 +218,8 @@ def _argument(grounds: Grounds, entry: scopes.Entry, element: Element, value: An
         if not element.env:
             raise InputError(f"the inventory gives no environment for {element.name}", where=str(grounds.platform.file))
         return element.env
+    if isinstance(value, str) and value.startswith("@"):
+        raise InputError(f"{value} is not bound by this broker", next="the scope's file names @element or @env")
     if isinstance(value, str) and slots.names(value):
         return slots.fill(value, {name: _slot(grounds, entry, name, given) for name in slots.names(value)})
     return value
