@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 STATES = {"ok": "ok", "failed": "ok", "timeout": "timeout", "lost": "lost", "cancelled": "unknown"}
 TIMED_OUT = (124, 137)
 UNCLEAR = ("timeout", "lost", "unknown")
-INLINE = 65536
 
 
 class Reach(Protocol):
@@ -136,7 +135,7 @@ class Commands:
             raise
         if command.screen in ("live", "sent"):
             self.show(sent)
-        seen = self._call(command) if command.target.args is not None else self._run(command, number)
+        seen = self._call(command, number) if command.target.args is not None else self._run(command, number)
         seen.sent = sent
         self._judge(command, expect, seen)
         seen.answer = self.write(
@@ -174,6 +173,7 @@ class Commands:
             row=None,
             undo=command.undo or None,
             note=command.note,
+            settle=target.entry.settle,
             **({"try": command.tries} if command.tries > 1 else {}),
         )
 
@@ -211,15 +211,16 @@ class Commands:
             state = "timeout"
         return Seen(state, got.exit, got.seconds, pump.text, got.note, fields=fields, raw=bytes(pump.raw))
 
-    def _call(self, command: Command) -> Seen:
+    def _call(self, command: Command, number: int) -> Seen:
         try:
             got = self._reach.api(command.deadline).call(command.target.template, command.target.args or {})
         except UnreachableError as error:
             return Seen("not-run", note=_reason(error))
         body = json.dumps(got.body, ensure_ascii=False) if got.body is not None else got.text
         text = self._reach.redactor.text(body)
-        fields = {"out": text[:INLINE], "out_file": "", "out_bytes": len(text.encode())}
-        return Seen(STATES[got.outcome], got.result, got.seconds, text, fields=fields)
+        spool = self._folder.journal.output(number, "out")
+        spool.write(text)
+        return Seen(STATES[got.outcome], got.result, got.seconds, text, fields=spool.close())
 
     @staticmethod
     def _judge(command: Command, expect: dict[str, Any], seen: Seen) -> None:

@@ -23,7 +23,7 @@ from opsguide.broker import proof, requests, sources
 from opsguide.broker.commands import Command, Commands, Reach
 from opsguide.broker.order import Steps
 from opsguide.broker.state import Locks, State
-from opsguide.broker.targets import Grounds, Target
+from opsguide.broker.targets import Grounds, Target, shown_call
 from opsguide.broker.verbs import Verbs
 from opsguide.errors import InputError, OpsguideError, RefusedError, StoreError, UnreachableError
 from opsguide.guide import decision, editions, kinds, scopes, services
@@ -248,7 +248,7 @@ def _prove(run: Run, reach: Reach) -> None:
 
     def ask_api(method: str, args: dict[str, Any]) -> proof.Asked | None:
         entry = scopes.Entry(method, "look", args=args)
-        target = Target(entry, element, host, method, {}, "", f"{method} {args or ''}".strip(), args)
+        target = Target(entry, element, host, method, {}, "", shown_call(platform, method, args), args)
         seen = run.commands.send(Command(target, "proof", "", API_PROOF_SECONDS, screen="nothing", judged=False))
         return proof.Asked(seen.exit, seen.text) if seen.exit is not None else None
 
