@@ -1,6 +1,8 @@
 """The edit of one file, and the rules of it.
 
-- The file is the scope's: its real path matches a [[file]] row; a link leads nowhere else. Others name their owner.
+- The file is the scope's: its real path matches a [[file]] row; a link leads nowhere else. A file of another activity
+  is refused on every kind of element, with that activity's runbook and cell.
+- What is named is a parameter of the slot type path.
 - The new text is made here from the old one, so that no secret in the file passes through a notebook.
 - What is staged has the old owner and mode; the file's own check sees it before it is swapped in.
 - The old file is copied beside the run's id first; the swap is one move; the result's digest is compared.
@@ -21,7 +23,8 @@ import whatthepatch
 from opsguide.broker.commands import UNCLEAR, Command, Commands, Seen
 from opsguide.broker.targets import TIMEOUT_GRACE, Grounds, Target, refuse_into_containers
 from opsguide.errors import FailedError, InputError, RefusedError, UnknownError
-from opsguide.guide import kinds, scopes, slots
+from opsguide.guide import editions, kinds, scopes, slots
+from opsguide.guide.decision import decide
 from opsguide.reach import quoting
 
 BACKUPS = "/root/ops-backup"
@@ -43,10 +46,7 @@ class Edit:
 
     def prepared(self) -> Edit:
         """Read the file and make the difference. RefusedError for a path that is not this activity's."""
-        named = slots.names(str(self.request["what"].get("command", "")))
-        if str(self.request["what"].get("command")) != "{" + "".join(named) + "}":
-            raise InputError('edit takes the slot of a path: step.edit("{path}", …)')
-        self.path = str(self.grounds.parameters.get(named[0], ""))
+        self.path = self._named(str(self.request["what"].get("command", "")))
         self._refuse_others(self.path)
         real = self._run("look", ["readlink", "-e", self.path])
         if real.state != "ok" or real.text.strip() != self.path:
@@ -104,18 +104,33 @@ class Edit:
         if seen.state != "ok":
             raise FailedError(f"{self.path} could not be swapped: {seen.note}", where=self.grounds.element.name)
         self._compare()
-        return f"cp -a {backup} {self.path}"
+        return f"cp -a {quoting.quoted(backup)} {quoting.quoted(self.path)}"
+
+    def _named(self, template: str) -> str:
+        known = self.grounds.scope.parameters.known
+        name = template.removeprefix("{").removesuffix("}")
+        if template != "{" + name + "}" or name not in known or known[name].slot != "path":
+            raise InputError('edit takes the slot of a path: step.edit("{path}", …)')
+        return str(self.grounds.parameters[name])
 
     def _refuse_others(self, path: str) -> None:
         refuse_into_containers(path)
-        if self.grounds.element.kind in kinds.CONTAINER_KINDS or self.grounds.scope.file(path):
-            return
         owner = scopes.owner_of(path)
         if owner and owner != self.grounds.scope.activity:
-            raise RefusedError(
-                f"{path} belongs to the activity {owner}", next=f"opsguide may {owner} {self.grounds.element.name}"
-            )
+            raise self._owned(path, owner)
+        if self.grounds.element.kind in kinds.CONTAINER_KINDS or self.grounds.scope.file(path):
+            return
         raise RefusedError(f"{path} is not a file of {self.grounds.scope.activity}", next=kinds.NOTE_2)
+
+    def _owned(self, path: str, owner: str) -> RefusedError:
+        platform, element = self.grounds.platform, self.grounds.element
+        then = f"opsguide may {owner} {element.name}"
+        try:
+            edition = editions.load(platform.edition, platform.file.parent)
+            cell, runbook = decide(edition, owner, self.grounds.kind).words, edition.activity(owner).runbook
+        except InputError:
+            return RefusedError(f"{path} belongs to the activity {owner}", where=element.name, next=then)
+        return RefusedError(f"{path} belongs to {cell}", where=element.name, next=f"{runbook}: {then}")
 
     def _check(self, staged: str) -> None:
         rule = self.grounds.scope.file(self.path)
@@ -194,10 +209,14 @@ def amended(old: bytes, amend: dict[str, Any], path: str) -> bytes:
 def set_lines(text: str, settings: list[str]) -> str:
     """`key = value` replaces the one line of that key, written in that line's own style, or is added at the end."""
     lines = text.removesuffix("\n").split("\n") if text else []
+    done: set[str] = set()
     for setting in settings:
         key, sign, value = (part.strip() for part in setting.partition("="))
-        if not key or not sign or re.search(r"\s", key):
+        if not key or not sign or re.search(r"\s", key) or len(setting.splitlines()) != 1:
             raise InputError(f"setting {setting[:60]!r} is not of the form key = value")
+        if key in done:
+            raise InputError(f"{key} is set twice", next="give each key once")
+        done.add(key)
         pattern = re.compile(rf"^(\s*{re.escape(key)}\s*=\s*)\S.*$|^(\s*{re.escape(key)}\s*=\s*)$")
         found = [i for i, line in enumerate(lines) if pattern.match(line)]
         if len(found) > 1:
@@ -212,12 +231,15 @@ def set_lines(text: str, settings: list[str]) -> str:
 
 def patched(text: str, patch: str) -> str:
     """The text with a unified diff applied; every context line must fit. InputError otherwise."""
+    if text.splitlines() != text.removesuffix("\n").split("\n") and text:
+        raise InputError("the file has line separators that a patch would not keep", next="give the whole content")
     try:
         diffs = list(whatthepatch.parse_patch(patch))  # type: ignore[no-untyped-call]
-        if len(diffs) != 1 or not diffs[0].changes:
+        files = len(re.findall(r"^--- .*\n\+\+\+ .*\n@@ ", patch, re.MULTILINE))
+        if len(diffs) != 1 or not diffs[0].changes or files > 1:
             raise InputError("the patch must be a unified diff of one file")
         lines = whatthepatch.apply_diff(diffs[0], text)  # type: ignore[no-untyped-call]
-    except (whatthepatch.exceptions.WhatThePatchException, ValueError, AssertionError) as error:
+    except (whatthepatch.exceptions.WhatThePatchException, ValueError, AssertionError, IndexError) as error:
         raise InputError(
             f"the patch does not fit the file: {error}", next="make it against the file as it is now"
         ) from None
@@ -226,10 +248,15 @@ def patched(text: str, patch: str) -> str:
 
 def difference(old: bytes, new: bytes, path: str) -> str:
     """The unified diff, empty when both are the same."""
-    before, after = (t.decode("utf-8", "backslashreplace").splitlines(keepends=True) for t in (old, new))
-    return "".join(
-        line if line.endswith("\n") else line + "\n" for line in difflib.unified_diff(before, after, path, path)
-    )
+    before, after = (_lines(content.decode("utf-8", "backslashreplace")) for content in (old, new))
+    end = "\n\\ No newline at end of file\n"
+    found = difflib.unified_diff(before, after, path, path)
+    return "".join(line if line.endswith("\n") else line + end for line in found)
+
+
+def _lines(text: str) -> list[str]:
+    parts = text.split("\n")
+    return [part + "\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
 
 
 def _digest(content: bytes) -> str:

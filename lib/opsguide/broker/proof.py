@@ -2,8 +2,10 @@
 
 - Evidence on the host: its host key (held by the connection), its machine id, its role marker, its list of containers.
 - A container is proven by its row on a proven host: number and host name; a name alone proves nothing.
+- A host name is the element's own, or of its component and no other element's; an end-user one is node and environment.
 - Evidence that contradicts refuses; a host without a role marker is unproven and refused.
-- The platform API contradicting refuses; its silence is recorded and passes.
+- The platform API contradicting refuses; its silence is recorded and passes, and so does what it cannot be asked for
+  want of a number in the inventory.
 - An element that is joining has no role yet: its host key and machine id must do.
 """
 
@@ -74,21 +76,23 @@ def _containers(platform: Platform, element: Element, asked: Asked) -> list[dict
     rows = dict(line.split(None, 1) for line in asked.text.splitlines() if len(line.split(None, 1)) == 2)
     if element.is_container:
         name = rows.get(str(element.ctid), "").strip()
-        return [_of(f"container {element.ctid}", name or "not on this host", _is_named(element, name))]
+        return [_of(f"container {element.ctid}", name or "not on this host", _is_named(platform, element, name))]
     wrong = [
         c.name
         for c in platform.containers_on(element.name)
-        if str(c.ctid) in rows and not _is_named(c, rows[str(c.ctid)].strip())
+        if str(c.ctid) in rows and not _is_named(platform, c, rows[str(c.ctid)].strip())
     ]
     return [
         _of("containers", f"{len(rows)} listed" + (f", not as named: {', '.join(wrong)}" if wrong else ""), not wrong)
     ]
 
 
-def _is_named(element: Element, name: str) -> bool:
+def _is_named(platform: Platform, element: Element, name: str) -> bool:
+    first = name.split(".")[0]
     if element.is_infrastructure_container:
-        return name.split(".")[0] == element.name or name.split(".")[0].rstrip("0123456789") == element.component
-    return name.startswith(f"node{element.node}-{element.env}")
+        of_component = first.rstrip("0123456789") == element.component and first not in platform.elements
+        return first == element.name or of_component
+    return first == f"node{element.node}-{element.env}"
 
 
 def _api(platform: Platform, element: Element, host: Element, ask_api: AskApi) -> str:
@@ -97,7 +101,7 @@ def _api(platform: Platform, element: Element, host: Element, ask_api: AskApi) -
     if element.joining:
         return "silent"
     hosts = _rows(ask_api("administration.cluster.GetHosts", {}))
-    if hosts is None:
+    if hosts is None or host.id is None:
         return "silent"
     row = next((r for r in hosts if str(r.get("id")) == str(host.id)), None)
     if row is None:
@@ -108,7 +112,7 @@ def _api(platform: Platform, element: Element, host: Element, ask_api: AskApi) -
     if not element.is_end_user_container:
         return "agrees"
     nodes = _rows(ask_api("administration.cluster.GetNodes", {"hdnodeid": host.id}))
-    if nodes is None:
+    if nodes is None or element.node is None:
         return "silent"
     same = [
         n
@@ -123,7 +127,9 @@ def _rows(asked: Asked | None) -> list[dict[str, Any]] | None:
         return None
     try:
         body = json.loads(asked.text)
-    except ValueError:
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(body, dict):
         return None
     found = next((body[k] for k in ("array", "objects", "object") if isinstance(body.get(k), list)), None)
     return None if found is None else [r for r in found if isinstance(r, dict)]
