@@ -64,6 +64,14 @@ def test_a_change_under_timeout_is_ended_on_the_host_too(ssh: Connections, serve
     wait_for(lambda: not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists())
 
 
+def test_a_command_that_ignores_its_deadline_is_killed_and_in_doubt(ssh: Connections, server: Sshd) -> None:
+    line = "timeout -k 0.3 0.3 bash -c \"trap '' TERM; while true; do sleep 0.05; done\""
+    answer = ssh.run(server.element(), line, deadline=10, sink=Got())
+    assert (answer.outcome, answer.exit) == ("lost", None)
+    assert "its own deadline" in answer.note
+    assert answer.seconds < 3
+
+
 @pytest.mark.parametrize("line", ["sleep 20", "yes", "cat >/dev/null; sleep 20"])
 def test_cancelling_returns_within_a_fifth_of_a_second(ssh: Connections, server: Sshd, line: str) -> None:
     cancel, at = threading.Event(), []

@@ -223,7 +223,7 @@ class Wait:
         if link is not None and link.frozen:
             return f"the host has not answered for {link.interval:.0f} s; {STILL_RUNNING}"
         if link is not None and link.transport.is_active():
-            return "a signal ended the command, or its session was closed there"
+            return "a signal ended the command (its own deadline, if it ignored TERM), or its session was closed"
         return f"the connection broke; {STILL_RUNNING}"
 
     def _cancelled(self) -> Answer:
