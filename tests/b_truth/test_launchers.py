@@ -1,0 +1,301 @@
+"""Suite B through the launchers: signals, two at once, a full store, three ways with one record, the API in trouble."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from desk import BINARIES, REPOSITORY, Desk, Record, wait_for
+from kernels import UNIT, Counter
+
+pytestmark = pytest.mark.lab
+RUN = ("run", "restarting-processes", "--on", "uh-01", "-p", f"service={UNIT}", "-p", "settle=1 s", "--reason", "test")
+RUNBOOK = REPOSITORY / "runbooks" / "06-restarting-processes.ipynb"
+
+
+def begin_change(desk: Desk, counter: Counter, *command: str, seconds: float = 3) -> subprocess.Popen[str]:
+    """A launcher that is in the middle of its change."""
+    counter.slow(seconds)
+    process = desk.start(*command)
+    wait_for(lambda: counter.starts or process.poll() is not None, 30, "the change reached the host")
+    assert process.poll() is None, process.communicate()
+    return process
+
+
+def kernels_of(pid: int) -> list[int]:
+    listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "ipykernel" in line]
+
+
+def gone(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+    return state == "Z"
+
+
+def sealed(desk: Desk, which: int = -1) -> Record:
+    wait_for(lambda: desk.folders() and desk.record(which).sealed, 30, "the record is sealed")
+    return desk.record(which)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL])
+def test_a_launcher_ended_in_the_change_leaves_one_known_change_and_no_kernel(desk, counter, number) -> None:
+    process = begin_change(desk, counter, str(BINARIES / "opsguide"), *RUN)
+    kernels = kernels_of(process.pid)
+    assert kernels
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    record = sealed(desk)
+    assert (record.state, record.seal["exit"], counter.starts) == ("interrupted", 5, 1)
+    sent = record.sent("change")[0]["command"]
+    assert [a["state"] for a in record.events("answer") if a["command"] == sent] == ["ok"]
+    wait_for(lambda: all(gone(pid) for pid in kernels), 20, "the kernels are gone")
+    if number != signal.SIGKILL:
+        assert process.returncode == 5
+
+
+def test_stock_papermill_killed_in_the_change_leaves_the_same_truth(
+    desk: Desk, counter: Counter, tmp_path: Path
+) -> None:
+    command = papermill(tmp_path, mode="apply", reason="test", element="uh-01", service=UNIT, settle="1 s")
+    process = begin_change(desk, counter, *command)
+    process.kill()
+    process.communicate(timeout=60)
+    record = sealed(desk)
+    assert (record.state, counter.starts) == ("interrupted", 1)
+
+
+def fill(file: Path) -> None:
+    with contextlib.suppress(OSError), file.open("wb", buffering=0) as filler:
+        while True:
+            filler.write(b"x" * 4096)
+
+
+def papermill(folder: Path, **parameters: object) -> tuple[str, ...]:
+    file = folder / "parameters.yml"
+    file.write_text(yaml.safe_dump(parameters))
+    return (str(BINARIES / "papermill"), str(RUNBOOK), str(folder / "out.ipynb"), "-f", str(file))
+
+
+def story(record: Record) -> list[tuple[str, ...]]:
+    """What a record tells, without numbers and times."""
+    told = []
+    for event in record.events("step", "send", "answer", "end", "proof", "open", "closed"):
+        keys = ("type", "step", "verb", "on", "template", "state", "met", "verdict", "applies")
+        told.append(tuple(str(event[k]) for k in keys if k in event))
+    return told
+
+
+def once(told: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Without the repetitions of a poll, whose number is a matter of time."""
+    return [told[i] for i in range(len(told)) if told[i] not in told[max(0, i - 2) : i]]
+
+
+def test_three_ways_to_run_leave_three_equal_records(desk: Desk, hand, counter: Counter, tmp_path: Path) -> None:
+    assert desk(*RUN).code == 0
+    stock = desk.run(*papermill(tmp_path, mode="apply", reason="test", element="uh-01", service=UNIT, settle="1 s"))
+    assert stock.code == 0, stock
+    hand().up_to("finish")
+    records = [Record(path) for path in desk.folders()]
+    assert [r.intent["frontend"] for r in records][:2] == ["opsguide run", "papermill"]
+    first, second, third = (once(story(r)) for r in records)
+    assert first == second == third
+    cells = [[(e["source"], e["known"]) for e in r.events("cell") if e["id"] != "parameters"] for r in records]
+    assert cells[0] == cells[1] == cells[2]
+    assert all(known for _, known in cells[0])
+    assert counter.starts == 3
+    verified = desk("verify", "--all")
+    assert verified.code == 0, verified
+
+
+def test_of_two_runs_at_once_one_is_refused_before_anything_is_sent(desk: Desk, counter: Counter) -> None:
+    first = begin_change(desk, counter, str(BINARIES / "opsguide"), *RUN)
+    second = desk(*RUN)
+    assert second.code == 7, second
+    assert "locked" in second.out + second.err
+    first.communicate(timeout=60)
+    assert (first.returncode, counter.starts) == (0, 1)
+    states = sorted((Record(p).state, len(Record(p).sent())) for p in desk.folders())
+    assert states[0] == ("refused", 0)
+    assert states[1][0] == "succeeded"
+
+
+def test_a_run_on_a_host_and_one_on_its_container_exclude_each_other(desk: Desk, counter: Counter) -> None:
+    first = begin_change(desk, counter, str(BINARIES / "opsguide"), *RUN, seconds=6)
+    other = desk("run", "restarting-processes", "--on", "node101", "-p", "service=nginx", "--reason", "test")
+    assert other.code == 7, other
+    elsewhere = desk("plan", "restarting-processes", "--on", "node201", "-p", "service=nginx")
+    assert elsewhere.code == 0, elsewhere
+    first.communicate(timeout=60)
+    assert first.returncode == 0
+
+
+@pytest.mark.parametrize("trouble", ["down", "hang"])
+def test_a_host_is_served_while_the_platform_api_does_not_answer(desk: Desk, lab, counter, trouble: str) -> None:
+    lab.api_fault(trouble)
+    try:
+        done = desk(*RUN)
+    finally:
+        lab.api_fault("")
+    assert done.code == 0, done
+    assert [e["api"] for e in desk.record().events("proof")] == ["silent"]
+    assert counter.starts == 1
+
+
+def test_an_end_user_container_can_be_served_from_inside_while_the_api_is_down(desk: Desk, lab) -> None:
+    before = lab.inside("node101", ["pgrep", "-o", "-x", "nginx"]).stdout
+    lab.api_fault("down")
+    try:
+        failed = desk("run", "restarting-processes", "--on", "node101", "-p", "service=nginx", "--reason", "test")
+        assert failed.code == 1, failed
+        assert lab.inside("node101", ["pgrep", "-o", "-x", "nginx"]).stdout == before
+        done = desk("run", "restarting-processes", "--on", "node101", "-p", "service=nginx", "-p", "through=container",
+                    "--reason", "test")  # fmt: skip
+    finally:
+        lab.api_fault("")
+    assert done.code == 0, done
+    assert lab.inside("node101", ["pgrep", "-o", "-x", "nginx"]).stdout != before
+
+
+def test_an_api_that_contradicts_the_inventory_refuses_the_run(desk: Desk, lab, counter: Counter) -> None:
+    lab.api_fault("contradict")
+    try:
+        done = desk(*RUN)
+    finally:
+        lab.api_fault("")
+    assert done.code == 1, done
+    assert desk.record().state == "refused"
+    assert counter.starts == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('nodeId="@element"', 'nodeId="1002"'),
+        ('nodeId="@element"', "nodeId=1002"),
+        ('envName="@env"', 'envName="blog"'),
+        ('nodeId="@element")', 'nodeId="@element", force=True)'),
+        ("RestartServices", "StopEnv"),
+        ('jem service status {service}"', 'jem service stop {service}"'),
+        ("@element", "{service}"),
+    ],
+)
+def test_a_call_bound_to_a_neighbour_is_refused_and_nothing_is_asked(desk, lab, hand, old: str, new: str) -> None:
+    run = hand(element="node101", service="nginx")
+    run.up_to("reload")
+    asked, sessions = len(lab.api_requests()), len(desk.record().sent())
+    source = run.sources["restart-through-platform"]
+    lines = source.replace(old, new).splitlines()
+    if old.startswith("jem"):
+        lines = [line for line in lines if "step.change" not in line]
+    error = run.cell("\n".join(lines))
+    assert "RefusedError" in error, error
+    assert len(lab.api_requests()) == asked
+    assert len(desk.record().sent()) == sessions
+
+
+@pytest.mark.parametrize("rebound", ["run.element", "run.mode", "service"])
+def test_a_rebound_kernel_variable_changes_nothing_of_what_is_sent(desk, lab, hand, counter, rebound: str) -> None:
+    run = hand()
+    run.up_to("drain")
+    value = {
+        "run.element": "type(run.element)('uh-02', 'user-host', 'uh-02')",
+        "run.mode": "'plan'",
+        "service": "'ssh'",
+    }
+    assert not run.cell(f"{rebound} = {value[rebound]}")
+    run.after("drain")
+    sent = sealed(desk).sent("change")
+    assert [(e["on"], e["slots"]) for e in sent] == [("uh-01", {"service": UNIT})]
+    assert counter.starts == 1
+
+
+def test_a_store_that_fills_in_mid_run_stops_it_and_keeps_what_was_written(desk: Desk, lab, counter, tmp_path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(small)], check=True)
+    try:
+        desk.records = small / "records"
+        counter.slow(2)
+        process = desk.start(str(BINARIES / "opsguide"), *RUN)
+        wait_for(lambda: counter.starts, 30, "the change reached the host")
+        fill(small / "filler")
+        out, err = process.communicate(timeout=90)
+        assert process.returncode != 0, out
+        assert "cannot be written" in out + err or "No space" in out + err, out + err
+        assert counter.starts == 1
+        hold = Path("/var/lib/opsguide-lab/state/holds/uh-01.json")
+        number = desk.record(0).sent("change")[0]["command"]
+        answered = [e for e in desk.record(0).events("answer") if e["command"] == number]
+        assert hold.exists() != bool(answered), "what nobody wrote down is held, what is known is not"
+        (small / "filler").unlink()
+        counter.slow(0)
+        assert desk(*RUN).code == (0 if answered else 5)
+        first = desk.record(0)
+        assert (first.sealed, first.state) == (True, "interrupted" if answered else "unknown")
+        assert counter.starts == (2 if answered else 1)
+        assert desk("verify", first.path.name).code == 0
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("-p", "servce=zabbix-agent"), "service"),
+        (("-p", "service=zabbix-agent; reboot"), "service"),
+        (("-p", "service=--root=/"), "service"),
+        (("-p", "service=nonsense"), "zabbix-agent"),
+        (("-p", f"service={UNIT}", "-p", "action=stop"), "action"),
+        (("-p", "x=1;import os;y=1"), "unknown parameter"),
+        ((), "service"),
+    ],
+)
+def test_bad_parameters_are_refused_before_a_kernel_and_leave_no_record(desk, counter, words, says: str) -> None:
+    done = desk("run", "restarting-processes", "--on", "uh-01", *words, "--reason", "test")
+    assert done.code == 2, done
+    assert says in done.err + done.out
+    assert not desk.folders()
+    assert counter.starts == 0
+
+
+def test_an_empty_reason_and_an_unknown_element_are_bad_input(desk: Desk) -> None:
+    assert desk("run", "restarting-processes", "--on", "uh-01", "-p", f"service={UNIT}", "--reason", " ").code == 2
+    done = desk("run", "restarting-processes", "--on", "uh-10", "-p", f"service={UNIT}", "--reason", "x")
+    assert done.code == 2
+    assert "uh-01" in done.err
+    assert not desk.folders()
+
+
+def test_stock_papermill_with_a_misspelt_parameter_fails_in_begin_and_leaves_no_record(desk, counter, tmp_path) -> None:
+    done = desk.run(*papermill(tmp_path, mode="apply", reason="t", element="uh-01", service=UNIT, setle="1 s"))
+    assert done.code == 1
+    assert "settle" in done.err
+    assert not desk.folders()
+    assert counter.starts == 0
+
+
+def test_a_broken_inventory_names_file_line_and_key(desk: Desk, tmp_path: Path) -> None:
+    text = (REPOSITORY / "parameters/platforms/lab.yml").read_text()
+    broken = tmp_path / "broken.yml"
+    broken.write_text(text.replace("kind: user-host", "kind: user-hots", 1))
+    done = desk("--platform", str(broken), *RUN)
+    assert done.code == 2
+    assert "broken.yml:" in done.err
+    assert "kind" in done.err
+    assert not desk.folders()
+
+
+def test_nothing_of_python_is_left_running_after_a_run(desk: Desk) -> None:
+    assert desk("plan", *RUN[1:-2]).code == 0
+    broker = desk.record().intent["broker"]["pid"]
+    children = subprocess.run(["pgrep", "-P", str(broker)], capture_output=True, text=True, check=False).stdout.split()
+    assert not children
+    assert Path(f"/proc/{broker}").exists()
