@@ -41,7 +41,9 @@ from .fakes import grounds, platform
         ("a = 1\n", r"a = \1 \g<0>", "a = \\1 \\g<0>\n"),
     ],
 )
-def test_a_setting_replaces_the_one_line_of_its_key_in_that_lines_style_or_is_added(text: str, setting: str, after: str) -> None:
+def test_a_setting_replaces_the_one_line_of_its_key_in_that_lines_style_or_is_added(
+    text: str, setting: str, after: str
+) -> None:
     assert set_lines(text, [setting]) == after
 
 
@@ -87,15 +89,34 @@ def test_a_patch_that_fits_is_applied() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["one\ntwo\nthre\nfour\n", "ONE\ntwo\nthree\n", "one\ntoo\nthree\n", "zero\none\ntwo\nthree\n", "one\n", "", "two\n"]
+    "text",
+    [
+        "one\ntwo\nthre\nfour\n",
+        "ONE\ntwo\nthree\n",
+        "one\ntoo\nthree\n",
+        "zero\none\ntwo\nthree\n",
+        "one\n",
+        "",
+        "two\n",
+    ],
 )
 def test_a_patch_whose_context_does_not_fit_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="does not fit|must be"):
         patched(text, GOOD)
 
 
-@pytest.mark.parametrize("patch", ["", "hello", GOOD + GOOD.replace(" f", " g"), "--- f\n+++ f\n", "@@ -1 +1 @@\n", GOOD.replace("-1,3", "-9,3"),
-                                   "diff --git a/f b/f\nrename from f\nrename to g\n"])  # fmt: skip
+@pytest.mark.parametrize(
+    "patch",
+    [
+        "",
+        "hello",
+        GOOD + GOOD.replace(" f", " g"),
+        "--- f\n+++ f\n",
+        "@@ -1 +1 @@\n",
+        GOOD.replace("-1,3", "-9,3"),
+        "diff --git a/f b/f\nrename from f\nrename to g\n",
+    ],
+)
 def test_what_is_not_the_diff_of_one_file_is_refused(patch: str) -> None:
     with pytest.raises(InputError):
         patched(OLD, patch)
@@ -112,7 +133,9 @@ LINES = st.lists(st.text("ab+-@ ", max_size=4), max_size=8).map(lambda lines: ""
 
 @given(LINES, LINES, st.sampled_from([0, 1, 3]))
 def test_every_unified_diff_makes_the_new_text_of_the_old(old: str, new: str, context: int) -> None:
-    patch = "".join(difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), "f", "f", n=context))
+    patch = "".join(
+        difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), "f", "f", n=context)
+    )
     if patch:
         assert patched(old, patch) == new
 
@@ -135,7 +158,12 @@ def test_no_mangled_patch_makes_anything_but_a_text_or_an_input_error(old: str, 
 def test_an_edit_takes_exactly_one_of_content_settings_and_patch() -> None:
     assert amended(b"a = 1\n", {"content": ""}, "/f") == b""
     assert amended(b"a = 1\n", {"settings": ["a = 2"], "patch": "", "content": None}, "/f") == b"a = 2\n"
-    for amend in ({}, {"settings": [], "patch": ""}, {"settings": ["a = 1"], "patch": GOOD}, {"content": "x", "patch": GOOD}):
+    for amend in (
+        {},
+        {"settings": [], "patch": ""},
+        {"settings": ["a = 1"], "patch": GOOD},
+        {"content": "x", "patch": GOOD},
+    ):
         with pytest.raises(InputError, match="exactly one"):
             amended(b"", amend, "/f")
 
@@ -227,7 +255,9 @@ def lab(tmp_path: Path) -> Platform:
     return platform(tmp_path)
 
 
-def edit(lab: Platform, path: str, element: str = "uh-01", template: str = "{path}", amend: Any = None) -> tuple[Edit, Recorded]:
+def edit(
+    lab: Platform, path: str, element: str = "uh-01", template: str = "{path}", amend: Any = None
+) -> tuple[Edit, Recorded]:
     run = grounds(lab, element, "editing-system-files", path=path, mode="apply", reason="why")
     recorded = Recorded({path: b"a = 1\n"})
     request = {"what": {"command": template}, "amend": amend or {"settings": ["a = 2"]}}
@@ -246,14 +276,20 @@ def refused(lab: Platform, path: str, element: str = "uh-01") -> OpsguideError:
     ("path", "title", "runbook"),
     [
         ("/etc/ssh/sshd_config", "SSH Configuration on a user host: Hosting Provider", "08-ssh-configuration.ipynb"),
-        ("/etc/sysconfig/iptables", "Host Firewall Configuration on a user host: Jelastic Operations", "13-host-firewall-configuration.ipynb"),
+        (
+            "/etc/sysconfig/iptables",
+            "Host Firewall Configuration on a user host: Jelastic Operations",
+            "13-host-firewall-configuration.ipynb",
+        ),
         ("/etc/firewalld/firewalld.conf", "Host Firewall Configuration", "13-host-firewall-configuration.ipynb"),
         ("/etc/sudoers", "Managing OS User Accounts", "12-managing-os-user-accounts.ipynb"),
         ("/etc/zabbix/zabbix_agentd.conf", "Zabbix Agent Configuration", "16-zabbix-agent-configuration.ipynb"),
         ("/etc/logrotate.d/nginx", "Logrotate Configuration", "17-logrotate-configuration.ipynb"),
     ],
 )
-def test_a_file_of_another_activity_is_refused_with_its_runbook_and_cell(lab: Platform, path: str, title: str, runbook: str) -> None:
+def test_a_file_of_another_activity_is_refused_with_its_runbook_and_cell(
+    lab: Platform, path: str, title: str, runbook: str
+) -> None:
     error = refused(lab, path)
     assert title in error.words
     assert runbook in error.next
@@ -265,12 +301,25 @@ def test_a_file_of_another_activity_is_refused_in_containers_too(lab: Platform) 
     assert "SSH Configuration on an infrastructure container: Jelastic Operations" in error.words
 
 
-@pytest.mark.parametrize("path", ["/etc/passwdx", "/opt/x", "/etc/cron.d/a/b", "/etc/hosts.allow", "/vz/root/101/etc/hosts", "/proc/1/root/etc/hosts"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwdx",
+        "/opt/x",
+        "/etc/cron.d/a/b",
+        "/etc/hosts.allow",
+        "/vz/root/101/etc/hosts",
+        "/proc/1/root/etc/hosts",
+    ],
+)
 def test_a_file_of_no_activity_is_refused_on_a_host(lab: Platform, path: str) -> None:
     assert refused(lab, path).next
 
 
-@pytest.mark.parametrize("template", ["", "{}", "{path", "{path}x", "{path}{path}", "{reason}", "{element}", "{nobody}", "/etc/hosts", "path", "{0}"])
+@pytest.mark.parametrize(
+    "template",
+    ["", "{}", "{path", "{path}x", "{path}{path}", "{reason}", "{element}", "{nobody}", "/etc/hosts", "path", "{0}"],
+)
 def test_only_the_slot_of_a_path_can_be_edited(lab: Platform, template: str) -> None:
     found, recorded = edit(lab, "/etc/hosts", template=template)
     with pytest.raises(InputError, match="takes the slot of a path"):
@@ -323,7 +372,9 @@ def test_nothing_is_swapped_when_a_step_before_the_swap_fails(lab: Platform, ste
     assert not [s for s in recorded.sent if s.startswith("mv")]
 
 
-def test_a_file_that_changed_since_the_difference_was_made_is_left_alone_and_the_staged_one_removed(lab: Platform) -> None:
+def test_a_file_that_changed_since_the_difference_was_made_is_left_alone_and_the_staged_one_removed(
+    lab: Platform,
+) -> None:
     found, recorded = edit(lab, "/etc/motd")
     recorded.after["dd"] = {"/etc/motd": b"a = 7\n"}
     with pytest.raises(FailedError, match="has changed since"):

@@ -106,7 +106,9 @@ def test_a_step_that_changed_something_unproved_is_not_passed_over(steps: Steps)
         steps.start("look", False)
 
 
-@pytest.mark.parametrize(("by", "sent_again"), [("prove", True), ("look", False), ("interrupt", False), ("change", False)])
+@pytest.mark.parametrize(
+    ("by", "sent_again"), [("prove", True), ("look", False), ("interrupt", False), ("change", False)]
+)
 def test_a_change_that_ended_well_is_sent_again_only_when_what_failed_was_its_proof(
     steps: Steps, by: str, sent_again: bool
 ) -> None:

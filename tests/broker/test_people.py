@@ -20,12 +20,17 @@ def test_who_asks_is_what_the_kernel_says_of_the_sockets_other_end(monkeypatch: 
 def test_an_account_goes_by_the_name_that_the_file_gives_it(tmp_path: Path) -> None:
     (tmp_path / "people.yml").write_text("people:\n  root: Anna Berg\n")
     assert people.person(0, tmp_path / "people.yml") == {
-        "name": "Anna Berg", "uid": 0, "user": "root", "how": "account on this machine, in people.yml",
-    }  # fmt: skip
+        "name": "Anna Berg",
+        "uid": 0,
+        "user": "root",
+        "how": "account on this machine, in people.yml",
+    }
 
 
 @pytest.mark.parametrize("content", [None, "", "people:\n", "people: {}\n", "people:\n  anna: Anna\n"])
-def test_an_account_that_is_not_listed_goes_by_its_own_name_and_the_record_says_so(tmp_path: Path, content: str) -> None:
+def test_an_account_that_is_not_listed_goes_by_its_own_name_and_the_record_says_so(
+    tmp_path: Path, content: str
+) -> None:
     if content is not None:
         (tmp_path / "people.yml").write_text(content)
     found = people.person(0, tmp_path / "people.yml")
@@ -38,9 +43,18 @@ def test_an_account_that_the_machine_does_not_know_goes_by_its_number(tmp_path: 
 
 @pytest.mark.parametrize(
     "content",
-    [b"people: [root]\n", b"- root\n", b"people:\n  root: 5\n", b"people:\n  root: {name: Anna}\n", b"people:\n  root: \"A\\nB\"\n",
-     b"people: {\n", b"\xff\xfe", b"people: !!python/object:os.system x\n", b"people:\n\troot: x\n"],
-)  # fmt: skip
+    [
+        b"people: [root]\n",
+        b"- root\n",
+        b"people:\n  root: 5\n",
+        b"people:\n  root: {name: Anna}\n",
+        b'people:\n  root: "A\\nB"\n',
+        b"people: {\n",
+        b"\xff\xfe",
+        b"people: !!python/object:os.system x\n",
+        b"people:\n\troot: x\n",
+    ],
+)
 def test_a_file_that_is_not_such_a_list_is_bad_input_and_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "people.yml").write_bytes(content)
     with pytest.raises(InputError) as refused:

@@ -21,7 +21,11 @@ CONTAINERS = {
     "uh-01": "  101 node1001-shop.lab.example\n  102 node1002-shop2.lab.example\n",
     "uh-02": "  201 node2001-blog.lab.example\n",
 }
-HOSTS = [{"id": 1, "status": "INFRASTRUCTURE"}, {"id": 2, "status": "INFRASTRUCTURE_NODE"}, {"id": 3, "status": "ACTIVE"}]
+HOSTS = [
+    {"id": 1, "status": "INFRASTRUCTURE"},
+    {"id": 2, "status": "INFRASTRUCTURE_NODE"},
+    {"id": 3, "status": "ACTIVE"},
+]
 NODES = [{"node": 1001, "ctid": 101, "env": "shop"}, {"node": 1002, "ctid": 102, "env": "shop2"}]
 
 
@@ -31,7 +35,10 @@ class World:
     def __init__(self, lab: Platform) -> None:
         self.lab, self.asked = lab, list[str]()
         self.says: dict[str, Asked] = {}
-        self.api: dict[str, Any] = {"GetHosts": {"result": 0, "array": HOSTS}, "GetNodes": {"result": 0, "array": NODES}}
+        self.api: dict[str, Any] = {
+            "GetHosts": {"result": 0, "array": HOSTS},
+            "GetNodes": {"result": 0, "array": NODES},
+        }
 
     def prove(self, name: str) -> Proof:
         element = self.lab.element(name)
@@ -73,8 +80,11 @@ def test_an_element_is_proven_when_the_host_itself_agrees(world: World, name: st
 
 def test_the_evidence_is_the_host_key_the_machine_id_the_role_and_the_list_of_containers(world: World) -> None:
     assert [(e["value"], e["agrees"]) for e in world.prove("uh-01").evidence] == [
-        ("SHA256:abc", True), ("3" * 32, True), ("user-host", True), ("2 listed", True),
-    ]  # fmt: skip
+        ("SHA256:abc", True),
+        ("3" * 32, True),
+        ("user-host", True),
+        ("2 listed", True),
+    ]
 
 
 CONTRADICTIONS = [
@@ -176,8 +186,19 @@ def test_the_nodes_of_the_elements_own_host_are_asked_for(world: World) -> None:
     assert world.asked[-1] == "administration.cluster.GetNodes {'hdnodeid': 3}"
 
 
-SILENT: list[Any] = [None, Asked(None, ""), Asked(8202, "{}"), {"result": 99}, {"result": 0}, [1, 2], "text", 5,
-                     Asked(0, "<html>"), Asked(0, "[" * 100_000), {"result": 0, "array": {}}]  # fmt: skip
+SILENT: list[Any] = [
+    None,
+    Asked(None, ""),
+    Asked(8202, "{}"),
+    {"result": 99},
+    {"result": 0},
+    [1, 2],
+    "text",
+    5,
+    Asked(0, "<html>"),
+    Asked(0, "[" * 100_000),
+    {"result": 0, "array": {}},
+]
 
 
 @pytest.mark.parametrize("answer", SILENT, ids=range(len(SILENT)))
@@ -204,7 +225,11 @@ def test_a_platform_without_an_api_says_so(tmp_path: Path) -> None:
     assert World(lab).prove("uh-01").api == "not configured"
 
 
-@given(st.text(max_size=40), st.sampled_from([MACHINE, ROLE, LIST]), st.sampled_from(["uh-01", "hcore1", "node101", "new-01"]))
+@given(
+    st.text(max_size=40),
+    st.sampled_from([MACHINE, ROLE, LIST]),
+    st.sampled_from(["uh-01", "hcore1", "node101", "new-01"]),
+)
 def test_no_answer_of_a_host_breaks_the_proof_or_proves_by_chance(
     tmp_path_factory: pytest.TempPathFactory, text: str, command: str, name: str
 ) -> None:

@@ -204,8 +204,25 @@ def test_bytes_that_are_no_text_are_shown_as_signs_and_lose_nothing(chunks: list
     assert streamed(chunks) == b"".join(chunks).decode("utf-8", "backslashreplace")
 
 
-@given(st.lists(st.sampled_from([SECRET, "\n", "token=abc ", "x" * 30, BODY[0], "-----BEGIN PRIVATE KEY-----", "\r", "é",
-                                 "-----END PRIVATE KEY-----"]), max_size=12), st.data())  # fmt: skip
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                SECRET,
+                "\n",
+                "token=abc ",
+                "x" * 30,
+                BODY[0],
+                "-----BEGIN PRIVATE KEY-----",
+                "\r",
+                "é",
+                "-----END PRIVATE KEY-----",
+            ]
+        ),
+        max_size=12,
+    ),
+    st.data(),
+)
 def test_streaming_shows_what_the_whole_text_shows(parts: list[str], data: st.DataObject) -> None:
     content = "".join(parts).encode()
     cuts = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=4)))
@@ -276,8 +293,10 @@ def test_hiding_takes_time_in_proportion_whatever_the_text_is(name: str) -> None
 def test_a_structure_is_hidden_in_all_its_texts() -> None:
     found = HIDE.value({"a": [SECRET, {"b": (SECRET, 1, None, True)}], SECRET: 2.5, "token": "x"})
     assert found == {
-        "a": ["[hidden: API token]", {"b": ["[hidden: API token]", 1, None, True]}], "[hidden: API token]": 2.5, "token": "x",
-    }  # fmt: skip
+        "a": ["[hidden: API token]", {"b": ["[hidden: API token]", 1, None, True]}],
+        "[hidden: API token]": 2.5,
+        "token": "x",
+    }
 
 
 def test_without_secrets_only_the_shapes_are_hidden() -> None:

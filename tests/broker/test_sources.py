@@ -34,9 +34,16 @@ def test_a_cell_that_differs_by_one_character_is_foreign(name: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ['# Parameters\nelement = "uh-01"\nmode = "apply"', 'element: str = ""', "n: int = -3", 'x: list[str] = ["a", "b"]', "a = b = 1",
-     "x = None", "x = {'a': [1, (2, 3)]}"],
-)  # fmt: skip
+    [
+        '# Parameters\nelement = "uh-01"\nmode = "apply"',
+        'element: str = ""',
+        "n: int = -3",
+        'x: list[str] = ["a", "b"]',
+        "a = b = 1",
+        "x = None",
+        "x = {'a': [1, (2, 3)]}",
+    ],
+)
 def test_a_cell_that_only_sets_names_to_literals_is_a_parameters_cell(source: str) -> None:
     assert KNOWN.known(source) is None
     assert KNOWN.name(source) == "parameters"
@@ -45,13 +52,39 @@ def test_a_cell_that_only_sets_names_to_literals_is_a_parameters_cell(source: st
 @pytest.mark.parametrize(
     "source",
     [
-        "x = [__import__('os').system('id')]", "x = -f()", "x = (open('/etc/shadow'),)", "x: print('a') = 1", "x: a[f()] = 1",
-        "run.mode = 'apply'", "globals()['x'] = 1", "x[0] = 1", "a, b = 1, 2", "x = y", "x = f'{y}'", "x = [y]", "x = {**y}",
-        "x = 1; f()", "x: int", "x += 1", "import os", "print(1)", "", "# only words", "!ls", "%run x.py", "x = (", "\x00",
-        "x = [" * 300 + "]" * 300, "x = " + "-" * 5000 + "1", "'text'", "x = lambda: 1", "x = 1 if y else 2", "x = [i for i in y]",
+        "x = [__import__('os').system('id')]",
+        "x = -f()",
+        "x = (open('/etc/shadow'),)",
+        "x: print('a') = 1",
+        "x: a[f()] = 1",
+        "run.mode = 'apply'",
+        "globals()['x'] = 1",
+        "x[0] = 1",
+        "a, b = 1, 2",
+        "x = y",
+        "x = f'{y}'",
+        "x = [y]",
+        "x = {**y}",
+        "x = 1; f()",
+        "x: int",
+        "x += 1",
+        "import os",
+        "print(1)",
+        "",
+        "# only words",
+        "!ls",
+        "%run x.py",
+        "x = (",
+        "\x00",
+        "x = [" * 300 + "]" * 300,
+        "x = " + "-" * 5000 + "1",
+        "'text'",
+        "x = lambda: 1",
+        "x = 1 if y else 2",
+        "x = [i for i in y]",
     ],
     ids=range(30),
-)  # fmt: skip
+)
 def test_everything_else_is_foreign(source: str) -> None:
     assert KNOWN.known(source) is False
     assert KNOWN.name(source) == ""
@@ -67,7 +100,9 @@ def test_a_runbook_that_is_still_to_come_knows_no_cell() -> None:
 
 
 def test_a_cell_without_an_id_is_known_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "x.ipynb").write_text(json.dumps({"cells": [{"cell_type": "code", "source": "f()"}, {"cell_type": "markdown", "source": "g()"}]}))
+    (tmp_path / "x.ipynb").write_text(
+        json.dumps({"cells": [{"cell_type": "code", "source": "f()"}, {"cell_type": "markdown", "source": "g()"}]})
+    )
     monkeypatch.setattr(places, "runbooks", lambda: tmp_path)
     found = Sources("x.ipynb")
     assert (found.known("f()"), found.name("f()"), found.known("g()")) == (True, "", False)

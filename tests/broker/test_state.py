@@ -39,8 +39,12 @@ def state(tmp_path: Path) -> State:
 @pytest.fixture
 def other(state: State) -> Iterator[subprocess.Popen[str]]:
     """Another process that has the locks of uh-01 and uh-02."""
-    process = subprocess.Popen([sys.executable, "-c", OTHER, str(state.folder), "uh-01", "uh-02"],
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-c", OTHER, str(state.folder), "uh-01", "uh-02"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout
     assert process.stdout.readline() == "locked\n"
     yield process
@@ -168,17 +172,29 @@ def test_a_hold_refuses_everybody_until_it_is_released(state: State) -> None:
 
 
 def test_a_hold_survives_the_crash_of_the_process_that_wrote_it(state: State) -> None:
-    code = "import os, sys\nfrom pathlib import Path\nfrom opsguide.broker.state import *\n" \
-           "State(Path(sys.argv[1])).hold(Hold('uh-01', 'r9', '/r', 1, 'x', 't', 'p'))\nos.kill(os.getpid(), 9)"  # fmt: skip
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom opsguide.broker.state import *\n"
+        "State(Path(sys.argv[1])).hold(Hold('uh-01', 'r9', '/r', 1, 'x', 't', 'p'))\nos.kill(os.getpid(), 9)"
+    )
     assert subprocess.run([sys.executable, "-c", code, str(state.folder)], check=False).returncode == -9
     assert [h.run for h in state.holds()] == ["r9"]
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"null", b'{"element": "uh-01"}', b"\xff\xfe", b"{}" * 3, b"[" * 100_000,
-                json.dumps({**HOLD.__dict__, "more": 1}).encode()],
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"element": "uh-01"}',
+        b"\xff\xfe",
+        b"{}" * 3,
+        b"[" * 100_000,
+        json.dumps({**HOLD.__dict__, "more": 1}).encode(),
+    ],
     ids=range(9),
-)  # fmt: skip
+)
 def test_a_hold_that_cannot_be_read_holds(state: State, content: bytes) -> None:
     (state.folder / "holds" / "uh-01.json").write_bytes(content)
     with pytest.raises(HeldError, match="uh-01 is held"):
@@ -226,7 +242,9 @@ def test_any_text_in_a_hold_is_kept(tmp_path_factory: pytest.TempPathFactory, li
 # Names and folders
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "/etc/x", "a\n", "a\x00", "A", "-a", "a.json", "é", "a" * 64])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../x", "a/b", "/etc/x", "a\n", "a\x00", "A", "-a", "a.json", "é", "a" * 64]
+)
 def test_what_is_not_the_name_of_an_element_reaches_no_file(state: State, name: str) -> None:
     for deed in (
         lambda: state.lock([name], ME),

@@ -59,10 +59,27 @@ def test_work_in_a_container_is_sent_to_its_host_for_that_container(lab: Platfor
     assert "timeout" not in target.line, "a look has no deadline on the element"
 
 
-@pytest.mark.parametrize("template", ["systemctl restart nginx", "systemctl  restart {service}", "systemctl stop {service}",
-                                      "systemctl restart {service};id", "systemctl restart {service} {service}", "bash", ""])  # fmt: skip
+@pytest.mark.parametrize(
+    "template",
+    [
+        "systemctl restart nginx",
+        "systemctl  restart {service}",
+        "systemctl stop {service}",
+        "systemctl restart {service};id",
+        "systemctl restart {service} {service}",
+        "bash",
+        "",
+    ],
+)
 def test_a_template_that_is_not_in_the_scope_is_refused(lab: Platform, template: str) -> None:
-    error = refused(RefusedError, "not in the scope of restarting-processes as a change", send, grounds(lab, "uh-01"), "change", template)
+    error = refused(
+        RefusedError,
+        "not in the scope of restarting-processes as a change",
+        send,
+        grounds(lab, "uh-01"),
+        "change",
+        template,
+    )
     assert error.next
     assert error.command == template
 
@@ -97,7 +114,9 @@ def test_a_request_of_another_shape_is_bad_input(lab: Platform, field: str, valu
 # The element
 
 
-@pytest.mark.parametrize("other", ["uh-02", "ih-01", "node101", "node102", "hcore1", "new-01", "nobody", "", "uh-01 ", "UH-01", "*"])
+@pytest.mark.parametrize(
+    "other", ["uh-02", "ih-01", "node101", "node102", "hcore1", "new-01", "nobody", "", "uh-01 ", "UH-01", "*"]
+)
 def test_another_element_is_not_part_of_the_run(lab: Platform, other: str) -> None:
     error = refused(RefusedError, "is not part of this run", send, grounds(lab, "uh-01"), "look", ACTIVE, on=[other])
     assert "no other element" in error.next
@@ -111,12 +130,28 @@ def test_the_peer_may_be_looked_at_where_the_entry_says_so(lab: Platform, verb: 
 
 @pytest.mark.parametrize("template", [RESTART, "bash /root/scripts/disable_me.sh", "bash /root/scripts/enable_me.sh"])
 def test_the_peer_is_never_changed(lab: Platform, template: str) -> None:
-    refused(RefusedError, "does not allow this change on hcore2", send, grounds(lab, "hcore1"), "change", template, on=["hcore2"])
+    refused(
+        RefusedError,
+        "does not allow this change on hcore2",
+        send,
+        grounds(lab, "hcore1"),
+        "change",
+        template,
+        on=["hcore2"],
+    )
     refused(RefusedError, "hcore2", send, grounds(lab, "hcore1"), "change", template, on=["hcore1", "hcore2"])
 
 
 def test_the_peer_is_not_looked_at_by_an_entry_for_the_element_alone(lab: Platform) -> None:
-    refused(RefusedError, "does not allow this look", send, grounds(lab, "hcore1"), "look", "df --output=pcent /var", on=["hcore2"])
+    refused(
+        RefusedError,
+        "does not allow this look",
+        send,
+        grounds(lab, "hcore1"),
+        "look",
+        "df --output=pcent /var",
+        on=["hcore2"],
+    )
 
 
 def test_the_services_own_probe_is_for_the_element_alone(lab: Platform) -> None:
@@ -133,7 +168,10 @@ def test_the_probe_of_a_service_that_the_run_did_not_name_is_refused(lab: Platfo
 
 
 def test_common_looks_may_be_sent_to_the_element_and_to_related_ones_only(lab: Platform) -> None:
-    assert [t.element.name for t in send(grounds(lab, "hcore1"), "look", "df -h", on=["hcore1", "hcore2"])] == ["hcore1", "hcore2"]
+    assert [t.element.name for t in send(grounds(lab, "hcore1"), "look", "df -h", on=["hcore1", "hcore2"])] == [
+        "hcore1",
+        "hcore2",
+    ]
     refused(RefusedError, "not part of this run", send, grounds(lab, "hcore1"), "look", "df -h", on=["gate1"])
     refused(RefusedError, "not part of this run", send, grounds(lab, "hcore1"), "look", "df -h", on=["ih-01"])
 
@@ -208,7 +246,9 @@ def test_a_slot_named_like_a_parameter_is_filled_from_what_begin_registered(lab:
 
 
 def test_a_parameters_slot_cannot_be_given_again(lab: Platform) -> None:
-    refused(RefusedError, "cannot be given again", send, grounds(lab, "uh-01"), "change", RESTART, slots={"service": "vz"})
+    refused(
+        RefusedError, "cannot be given again", send, grounds(lab, "uh-01"), "change", RESTART, slots={"service": "vz"}
+    )
 
 
 def test_a_slot_that_the_template_does_not_have_is_refused(lab: Platform) -> None:
@@ -216,12 +256,25 @@ def test_a_slot_that_the_template_does_not_have_is_refused(lab: Platform) -> Non
 
 
 def test_a_slot_without_a_value_is_bad_input(lab: Platform) -> None:
-    refused(InputError, "slot unit has no value", send, grounds(lab, "uh-01"), "look", "systemctl status {unit} --no-pager")
+    refused(
+        InputError, "slot unit has no value", send, grounds(lab, "uh-01"), "look", "systemctl status {unit} --no-pager"
+    )
 
 
-@pytest.mark.parametrize("value", ["--root=/mnt", "-n", "nginx\n", "a\x00", "$(id)", "`id`", "a b", "*", "a;b", "", "a\u2028b", ["a"], {"a": 1}])
+@pytest.mark.parametrize(
+    "value",
+    ["--root=/mnt", "-n", "nginx\n", "a\x00", "$(id)", "`id`", "a b", "*", "a;b", "", "a\u2028b", ["a"], {"a": 1}],
+)
 def test_a_value_that_does_not_fit_the_slots_type_is_refused(lab: Platform, value: Any) -> None:
-    error = refused(InputError, "slot unit:", send, grounds(lab, "uh-01"), "look", "systemctl status {unit} --no-pager", slots={"unit": value})
+    error = refused(
+        InputError,
+        "slot unit:",
+        send,
+        grounds(lab, "uh-01"),
+        "look",
+        "systemctl status {unit} --no-pager",
+        slots={"unit": value},
+    )
     assert len(str(error)) < 400
 
 
@@ -254,9 +307,20 @@ def test_arguments_that_name_an_element_are_bound_here(lab: Platform) -> None:
     assert "nodeId=1001" in target.shown
 
 
-@pytest.mark.parametrize("args", [{**BOUND, "nodeId": 1002}, {**BOUND, "nodeId": 1001}, {**BOUND, "nodeId": "1001"}, {**BOUND, "envName": "shop2"},
-                                  {**BOUND, "envName": "shop"}, {**BOUND, "nodeId": "@node102"}, {"nodeId": "@element"},
-                                  {**BOUND, "nodeGroup": "cp"}, {}])  # fmt: skip
+@pytest.mark.parametrize(
+    "args",
+    [
+        {**BOUND, "nodeId": 1002},
+        {**BOUND, "nodeId": 1001},
+        {**BOUND, "nodeId": "1001"},
+        {**BOUND, "envName": "shop2"},
+        {**BOUND, "envName": "shop"},
+        {**BOUND, "nodeId": "@node102"},
+        {"nodeId": "@element"},
+        {**BOUND, "nodeGroup": "cp"},
+        {},
+    ],
+)
 def test_a_literal_or_a_neighbour_in_place_of_the_element_is_not_in_the_scope(lab: Platform, args: Any) -> None:
     refused(RefusedError, "not in the scope", call, grounds(lab, "node101"), "change", API, args)
 
@@ -266,7 +330,9 @@ def test_a_call_for_a_neighbour_is_not_part_of_the_run(lab: Platform, other: str
     refused(RefusedError, "not part of this run", call, grounds(lab, "node101"), "change", API, BOUND, on=[other])
 
 
-@pytest.mark.parametrize("method", ["administration.cluster.ExecHostCmd", "environment.control.StopEnv", API.lower(), API + " ", ""])
+@pytest.mark.parametrize(
+    "method", ["administration.cluster.ExecHostCmd", "environment.control.StopEnv", API.lower(), API + " ", ""]
+)
 def test_another_method_is_not_in_the_scope(lab: Platform, method: str) -> None:
     refused(RefusedError, "not in the scope", call, grounds(lab, "node101"), "change", method, BOUND)
 
@@ -286,7 +352,9 @@ def test_an_element_without_a_number_of_the_platform_cannot_be_bound(lab: Platfo
 
 
 def test_a_binding_that_nobody_knows_is_never_sent_as_text(lab: Platform) -> None:
-    refused(InputError, "@related is not bound", call, grounds(lab, "uh-01", SCOPE), "look", "a.b.Bad", {"to": "@related"})
+    refused(
+        InputError, "@related is not bound", call, grounds(lab, "uh-01", SCOPE), "look", "a.b.Bad", {"to": "@related"}
+    )
 
 
 def test_a_platform_without_an_api_says_where_to_set_it(tmp_path: Path) -> None:
@@ -306,20 +374,35 @@ def test_the_shown_call_holds_no_token(lab: Platform) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/vz/root/101/etc/shadow", "/vz/private/101/fs", "/vz/root", "/proc/1/root/etc/passwd", "/proc/self/root/x", "/proc/1/cwd/x",
-     "/proc/1/fd/3", "/proc/1/task/1/root/etc/shadow", "/proc/thread-self/root", "/proc/1/map_files/x", "/dev/fd/3"],
-)  # fmt: skip
+    [
+        "/vz/root/101/etc/shadow",
+        "/vz/private/101/fs",
+        "/vz/root",
+        "/proc/1/root/etc/passwd",
+        "/proc/self/root/x",
+        "/proc/1/cwd/x",
+        "/proc/1/fd/3",
+        "/proc/1/task/1/root/etc/shadow",
+        "/proc/thread-self/root",
+        "/proc/1/map_files/x",
+        "/dev/fd/3",
+    ],
+)
 def test_a_path_that_leads_into_a_container_is_refused(lab: Platform, path: str) -> None:
     refused(RefusedError, "leads into a container", refuse_into_containers, path)
     on = grounds(lab, "uh-01", "editing-system-files", path=path)
     refused(RefusedError, "leads into a container", send, on, "look", "cat {path}")
 
 
-@pytest.mark.parametrize("path", ["/etc/hosts", "/vz/rootless", "/vz/template/x", "/proc/cpuinfo", "/proc/1/status", "/proc/1/fdinfo/3"])
+@pytest.mark.parametrize(
+    "path", ["/etc/hosts", "/vz/rootless", "/vz/template/x", "/proc/cpuinfo", "/proc/1/status", "/proc/1/fdinfo/3"]
+)
 def test_an_ordinary_path_passes(path: str) -> None:
     refuse_into_containers(path)
 
 
 def test_two_changes_are_the_same_when_element_template_and_values_are(lab: Platform) -> None:
-    one, same, other = (send(grounds(lab, "uh-01", service=s), "change", RESTART)[0] for s in ("crond", "crond", "rsyslog"))
+    one, same, other = (
+        send(grounds(lab, "uh-01", service=s), "change", RESTART)[0] for s in ("crond", "crond", "rsyslog")
+    )
     assert one.key == same.key != other.key

@@ -50,7 +50,9 @@ def test_every_dependency_of_the_project_stands_in_the_environment_with_the_same
 
 
 def test_the_environment_names_nothing_that_the_project_does_not() -> None:
-    known = least([*project()["dependencies"], *(p for extra in project()["optional-dependencies"].values() for p in extra)])
+    known = least(
+        [*project()["dependencies"], *(p for extra in project()["optional-dependencies"].values() for p in extra)]
+    )
     assert {name: known.get(name) for name in packages()} == packages()
 
 

@@ -112,9 +112,18 @@ def test_the_digest_is_the_sha_256_of_the_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["restarting-processes", "Restarting Processes", "6", "06", " 6 ", "06-restarting-processes",
-             "06-restarting-processes.ipynb", "runbooks/06-restarting-processes.ipynb"],
-)  # fmt: skip
+    "name",
+    [
+        "restarting-processes",
+        "Restarting Processes",
+        "6",
+        "06",
+        " 6 ",
+        "06-restarting-processes",
+        "06-restarting-processes.ipynb",
+        "runbooks/06-restarting-processes.ipynb",
+    ],
+)
 def test_an_activity_is_found_by_slug_title_number_and_runbook(name: str) -> None:
     assert SEED.activity(name).number == 6
 
@@ -146,7 +155,9 @@ def test_a_file_that_changed_is_read_again(tmp_path: Path) -> None:
     (tmp_path / "ours.csv").write_text(HEAD + "A,N/A,N/A,N/A,N/A\n")
     before = editions.load("ours.csv", tmp_path)
     (tmp_path / "ours.csv").write_text(HEAD + "A,Hosting Provider,N/A,N/A,N/A\n")
-    assert editions.moved(before, editions.load("ours.csv", tmp_path)) == [("a", "user-host", "N/A", "Hosting Provider")]
+    assert editions.moved(before, editions.load("ours.csv", tmp_path)) == [
+        ("a", "user-host", "N/A", "Hosting Provider")
+    ]
 
 
 def test_moved_lists_what_differs_and_what_only_one_has() -> None:
@@ -162,5 +173,8 @@ def test_moved_lists_what_differs_and_what_only_one_has() -> None:
 
 def test_each_kind_reads_well_in_a_sentence() -> None:
     assert [kinds.words(k) for k in kinds.KINDS] == [
-        "user host", "infrastructure host", "infrastructure container", "end-user container",
-    ]  # fmt: skip
+        "user host",
+        "infrastructure host",
+        "infrastructure container",
+        "end-user container",
+    ]

@@ -38,14 +38,30 @@ def test_exits_holds_for_the_named_status_whatever_is_said() -> None:
 @pytest.mark.parametrize(
     ("wanted", "text", "said"),
     [
-        ("active", "active\n", True), ("active", "inactive", False), ("active", "reactive", False), ("active", "active-ish", False),
-        ("active", "is-active", False), ("active", "activeness", False), ("active", "x\nstate: active.\n", True),
-        ("active", "(active)", True), ("ACTIVE", "active", False), ("MAINTENANCE", "IN_MAINTENANCE", False),
-        (":10050", "LISTEN 0.0.0.0:10050 users", True), (":10050", "0.0.0.0:100501", False), ("0", "10", False),
-        ("0", "0.5", False), ("5", "0.5", False), ("0", "0\n", True), ("10.0.0.1", "10.0.0.1.5", False), ("10.0.0.1", "10.0.0.1/24", True),
-        ("a.c", "abc", False), ("(a", "x (a) y", True), ('"result": 0', '{"result": 0}', True), ('"result": 0', '{"result": 05}', False),
+        ("active", "active\n", True),
+        ("active", "inactive", False),
+        ("active", "reactive", False),
+        ("active", "active-ish", False),
+        ("active", "is-active", False),
+        ("active", "activeness", False),
+        ("active", "x\nstate: active.\n", True),
+        ("active", "(active)", True),
+        ("ACTIVE", "active", False),
+        ("MAINTENANCE", "IN_MAINTENANCE", False),
+        (":10050", "LISTEN 0.0.0.0:10050 users", True),
+        (":10050", "0.0.0.0:100501", False),
+        ("0", "10", False),
+        ("0", "0.5", False),
+        ("5", "0.5", False),
+        ("0", "0\n", True),
+        ("10.0.0.1", "10.0.0.1.5", False),
+        ("10.0.0.1", "10.0.0.1/24", True),
+        ("a.c", "abc", False),
+        ("(a", "x (a) y", True),
+        ('"result": 0', '{"result": 0}', True),
+        ('"result": 0', '{"result": 05}', False),
     ],
-)  # fmt: skip
+)
 def test_says_is_met_by_whole_words_and_lacks_by_none(wanted: str, text: str, said: bool) -> None:
     assert met("says", wanted, text=text) is said
     assert met("lacks", wanted, text=text) is not said
@@ -64,16 +80,24 @@ def test_json_is_read_without_regard_to_its_white_space(wanted: str, text: str) 
     assert not met("lacks", wanted, text=text)
 
 
-@pytest.mark.parametrize("text", ['{"result": 01}', '{"result": 4182}', '{"note": "\\"result\\": 0"}', "[" * 100_000, "1" * 9999, "{"])
+@pytest.mark.parametrize(
+    "text", ['{"result": 01}', '{"result": 4182}', '{"note": "\\"result\\": 0"}', "[" * 100_000, "1" * 9999, "{"]
+)
 def test_what_only_resembles_json_meets_nothing_and_breaks_nothing(text: str) -> None:
     assert not met("says", '"result": 0', text=text)
 
 
 @pytest.mark.parametrize(
     ("pattern", "text", "found"),
-    [("^a.c$", "x\nabc\ny", True), ("^a.c$", "xabc", False), (r"^ID\s+\S+\s+running$", "ID  7  running", True),
-     (r"\.d$", "a.d", True), (r"\.d$", "aXd", False), ("(?i)ok", "OK", True)],
-)  # fmt: skip
+    [
+        ("^a.c$", "x\nabc\ny", True),
+        ("^a.c$", "xabc", False),
+        (r"^ID\s+\S+\s+running$", "ID  7  running", True),
+        (r"\.d$", "a.d", True),
+        (r"\.d$", "aXd", False),
+        ("(?i)ok", "OK", True),
+    ],
+)
 def test_matches_is_found_in_some_line(pattern: str, text: str, found: bool) -> None:
     assert met("matches", pattern, text=text) is found
 
@@ -85,8 +109,9 @@ def test_a_pattern_that_would_search_for_years_is_stopped_and_not_met(monkeypatc
     assert time.monotonic() - start < 3
 
 
-@pytest.mark.parametrize("pattern", ["(", "a{2,1}", "[", "\\", "a" * 501, "(?P<a>", "a{99999999999}", "(" * 400 + ")" * 400],
-                         ids=range(8))  # fmt: skip
+@pytest.mark.parametrize(
+    "pattern", ["(", "a{2,1}", "[", "\\", "a" * 501, "(?P<a>", "a{99999999999}", "(" * 400 + ")" * 400], ids=range(8)
+)
 def test_a_pattern_that_is_none_is_refused(pattern: str) -> None:
     with pytest.raises(InputError, match="matches"):
         expectations.checked({"name": "matches", "args": [pattern], "exit": 0})
@@ -107,12 +132,31 @@ def test_equals_and_differs_from_compare_the_whole_answer_without_outer_white_sp
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("Use%\n 42%\n", [42]), ("42", [42]), ("95 %", [95]), ("3.5G", [3.5]), ("12K used", [12]), ("10GiB", [10]), ("-3", [-3]), ("+3", [3]),
-        ("Filesystem 1K-blocks Used\n/dev/sda 100 5", [100]), ("1G-blocks\n 7", [7]), ("uh-01", []), ("node101", []),
-        ("2026-11-23", []), ("12:30:59", []), ("10.0.0.1", []), ("1e-07", []), ("v1.2.3", []), ("a5", []), ("", []), ("٣", []),
-        ("x 5\ny\nz 7 8", [5, 7]), ("7, 8", [7]), ("count: 5;", [5]),
+        ("Use%\n 42%\n", [42]),
+        ("42", [42]),
+        ("95 %", [95]),
+        ("3.5G", [3.5]),
+        ("12K used", [12]),
+        ("10GiB", [10]),
+        ("-3", [-3]),
+        ("+3", [3]),
+        ("Filesystem 1K-blocks Used\n/dev/sda 100 5", [100]),
+        ("1G-blocks\n 7", [7]),
+        ("uh-01", []),
+        ("node101", []),
+        ("2026-11-23", []),
+        ("12:30:59", []),
+        ("10.0.0.1", []),
+        ("1e-07", []),
+        ("v1.2.3", []),
+        ("a5", []),
+        ("", []),
+        ("٣", []),
+        ("x 5\ny\nz 7 8", [5, 7]),
+        ("7, 8", [7]),
+        ("count: 5;", [5]),
     ],
-)  # fmt: skip
+)
 def test_headers_percent_signs_and_units_are_not_part_of_a_number(text: str, found: list[float]) -> None:
     assert expectations.numbers(text) == found
 
@@ -136,14 +180,36 @@ def test_a_limit_is_the_number_that_was_given(limit: float, seen: int) -> None:
 
 
 NO_EXPECTATION: list[Any] = [
-    "says", 5, [], {}, {"name": "says"}, {"name": "says", "args": "a"}, {"name": "eval", "args": ["1"]}, {"name": ["says"], "args": []},
-    {"name": "says", "args": []}, {"name": "nothing", "args": ["a"]}, {"name": "says", "args": [["a"]]}, {"name": "says", "args": [None]},
-    {"name": "says", "args": [""]}, {"name": "lacks", "args": ["a", " "]}, {"name": "matches", "args": [""]}, {"name": "says", "args": [True]},
-    {"name": "at_most", "args": ["x"]}, {"name": "at_most", "args": [1, 2]}, {"name": "at_most", "args": [float("nan")]},
-    {"name": "at_least", "args": [float("inf")]}, {"name": "exits", "args": ["abc"]}, {"name": "exits", "args": [256]}, {"name": "exits", "args": [-1]},
-    {"name": "exits", "args": [1.5]}, {"name": "matches", "args": ["a", "("]}, {"name": "says", "args": ["a"], "exit": "0"},
-    {"name": "says", "args": ["a"], "exit": True}, {"name": "says", "args": ["a"], "exit": 256}, {"name": "says", "args": ["a"], "exit": None},
-]  # fmt: skip
+    "says",
+    5,
+    [],
+    {},
+    {"name": "says"},
+    {"name": "says", "args": "a"},
+    {"name": "eval", "args": ["1"]},
+    {"name": ["says"], "args": []},
+    {"name": "says", "args": []},
+    {"name": "nothing", "args": ["a"]},
+    {"name": "says", "args": [["a"]]},
+    {"name": "says", "args": [None]},
+    {"name": "says", "args": [""]},
+    {"name": "lacks", "args": ["a", " "]},
+    {"name": "matches", "args": [""]},
+    {"name": "says", "args": [True]},
+    {"name": "at_most", "args": ["x"]},
+    {"name": "at_most", "args": [1, 2]},
+    {"name": "at_most", "args": [float("nan")]},
+    {"name": "at_least", "args": [float("inf")]},
+    {"name": "exits", "args": ["abc"]},
+    {"name": "exits", "args": [256]},
+    {"name": "exits", "args": [-1]},
+    {"name": "exits", "args": [1.5]},
+    {"name": "matches", "args": ["a", "("]},
+    {"name": "says", "args": ["a"], "exit": "0"},
+    {"name": "says", "args": ["a"], "exit": True},
+    {"name": "says", "args": ["a"], "exit": 256},
+    {"name": "says", "args": ["a"], "exit": None},
+]
 
 
 @pytest.mark.parametrize("expect", NO_EXPECTATION, ids=range(len(NO_EXPECTATION)))
@@ -159,7 +225,12 @@ JSON = st.recursive(
 )
 
 
-@given(JSON | st.fixed_dictionaries({"name": st.sampled_from(expectations.NAMES), "args": st.lists(JSON, max_size=3), "exit": JSON}))
+@given(
+    JSON
+    | st.fixed_dictionaries(
+        {"name": st.sampled_from(expectations.NAMES), "args": st.lists(JSON, max_size=3), "exit": JSON}
+    )
+)
 def test_no_data_makes_anything_but_an_expectation_or_an_input_error(data: Any) -> None:
     try:
         expect = expectations.checked(data)
@@ -177,17 +248,24 @@ def test_says_and_lacks_are_each_others_opposite(name: str, wanted: str, text: s
 
 @pytest.mark.parametrize(
     ("expect", "words"),
-    [({"name": "says", "args": ["a", 'b"']}, 'says "a" or "b\\""'), ({"name": "at_most", "args": [1234567]}, "at most 1234567"),
-     ({"name": "exits", "args": [3]}, "exit 3"), ({"name": "nothing", "args": []}, "nothing"),
-     ({"name": "says", "args": ["inactive"], "exit": 3}, 'says "inactive", exit 3'), ({"name": "differs_from", "args": ["7"]}, 'differs from "7"')],
-)  # fmt: skip
+    [
+        ({"name": "says", "args": ["a", 'b"']}, 'says "a" or "b\\""'),
+        ({"name": "at_most", "args": [1234567]}, "at most 1234567"),
+        ({"name": "exits", "args": [3]}, "exit 3"),
+        ({"name": "nothing", "args": []}, "nothing"),
+        ({"name": "says", "args": ["inactive"], "exit": 3}, 'says "inactive", exit 3'),
+        ({"name": "differs_from", "args": ["7"]}, 'differs from "7"'),
+    ],
+)
 def test_an_expectation_reads_as_words(expect: dict[str, Any], words: str) -> None:
     assert expectations.words(expectations.checked(expect)) == words
 
 
 def test_an_unmet_expectation_says_what_was_expected_and_the_first_line_that_came() -> None:
     expect = expectations.checked({"name": "says", "args": ["active"], "exit": 0})
-    assert expectations.judge(expect, 0, "failed\nmore\n").words == 'expected says "active", got failed (and 1 more lines)'
+    assert (
+        expectations.judge(expect, 0, "failed\nmore\n").words == 'expected says "active", got failed (and 1 more lines)'
+    )
     assert expectations.judge(expect, 3, "").words == 'expected says "active", got exit 3'
     assert expectations.judge(expect, None, "").words == 'expected says "active", got no exit status'
 

@@ -31,9 +31,23 @@ def test_a_value_has_exactly_the_declared_type(type: str, other: str) -> None:
             one(type).check(value)
 
 
-@pytest.mark.parametrize(("type", "value"), [("int", True), ("float", False), ("str", None), ("int", 1.0), ("bool", 1),
-                                             ("bool", "true"), ("int", "3"), ("list[str]", "a"), ("list[str]", ["a", 1]),
-                                             ("list[str]", [["a"]]), ("list[str]", {"a": 1}), ("str", b"a")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("type", "value"),
+    [
+        ("int", True),
+        ("float", False),
+        ("str", None),
+        ("int", 1.0),
+        ("bool", 1),
+        ("bool", "true"),
+        ("int", "3"),
+        ("list[str]", "a"),
+        ("list[str]", ["a", 1]),
+        ("list[str]", [["a"]]),
+        ("list[str]", {"a": 1}),
+        ("str", b"a"),
+    ],
+)
 def test_nothing_is_converted_in_silence(type: str, value: Any) -> None:
     with pytest.raises(InputError, match="parameter p must be"):
         one(type).check(value)
@@ -43,7 +57,21 @@ def test_a_tuple_stands_for_a_list() -> None:
     assert one("list[str]").check(("a", "b")) == ["a", "b"]
 
 
-CONTROL = ["\x00", "\x07", "\x0b", "\x0c", "\r", "\x1b", "\x7f", "\x85", "\u2028", "\u2029", "\u202e", "\u2066", "\ud800"]
+CONTROL = [
+    "\x00",
+    "\x07",
+    "\x0b",
+    "\x0c",
+    "\r",
+    "\x1b",
+    "\x7f",
+    "\x85",
+    "\u2028",
+    "\u2029",
+    "\u202e",
+    "\u2066",
+    "\ud800",
+]
 
 
 @pytest.mark.parametrize("sign", CONTROL, ids=ascii)
@@ -91,9 +119,12 @@ def test_a_whole_number_fits_64_bits(value: int) -> None:
 
 @pytest.mark.parametrize(
     ("fields", "value", "words"),
-    [({"minimum": 1}, 0, "0 is outside 1 or more"), ({"maximum": 9}, 10, "10 is outside 9 or less"),
-     ({"minimum": 1, "maximum": 9}, 10, "10 is outside 1 to 9")],
-)  # fmt: skip
+    [
+        ({"minimum": 1}, 0, "0 is outside 1 or more"),
+        ({"maximum": 9}, 10, "10 is outside 9 or less"),
+        ({"minimum": 1, "maximum": 9}, 10, "10 is outside 1 to 9"),
+    ],
+)
 def test_a_number_outside_its_range_is_refused_in_words(fields: Any, value: int, words: str) -> None:
     with pytest.raises(InputError, match=words):
         one("int", **fields).check(value)
@@ -151,8 +182,13 @@ def test_a_missing_required_parameter_is_named() -> None:
 
 def test_defaults_are_filled_in() -> None:
     assert RESTART.parameters.check(GIVEN) == {
-        **GIVEN, "mode": "plan", "reason": "", "action": "restart", "through": "platform", "settle": "60 s",
-    }  # fmt: skip
+        **GIVEN,
+        "mode": "plan",
+        "reason": "",
+        "action": "restart",
+        "through": "platform",
+        "settle": "60 s",
+    }
 
 
 @pytest.mark.parametrize("reason", ["", " ", "\n\t"])
@@ -164,10 +200,21 @@ def test_apply_without_a_reason_is_bad_input(reason: str) -> None:
 
 @pytest.mark.parametrize(
     ("type", "text", "value"),
-    [("str", "010", "010"), ("str", "true", "true"), ("str", "", ""), ("int", "10", 10), ("int", "-3", -3), ("int", "0", 0),
-     ("float", "1.50", 1.5), ("float", "2", 2.0), ("bool", "Yes", True), ("bool", "false", False),
-     ("list[str]", "a, b", ["a", "b"]), ("list[str]", "", [])],
-)  # fmt: skip
+    [
+        ("str", "010", "010"),
+        ("str", "true", "true"),
+        ("str", "", ""),
+        ("int", "10", 10),
+        ("int", "-3", -3),
+        ("int", "0", 0),
+        ("float", "1.50", 1.5),
+        ("float", "2", 2.0),
+        ("bool", "Yes", True),
+        ("bool", "false", False),
+        ("list[str]", "a, b", ["a", "b"]),
+        ("list[str]", "", []),
+    ],
+)
 def test_text_from_a_command_line_is_read_by_the_declared_type(type: str, text: str, value: Any) -> None:
     found = one(type).read(text)
     assert found == value
@@ -180,10 +227,29 @@ def builtin_name(value: Any) -> str:
 
 @pytest.mark.parametrize(
     ("type", "text"),
-    [("int", "010"), ("int", "1.0"), ("int", "1e3"), ("int", ""), ("int", " 1"), ("int", "1\n"), ("int", "1_000"), ("int", "+1"),
-     ("int", "1٢"), ("int", "٣"), ("int", "9" * 19), ("float", "010"), ("float", "nan"), ("float", "inf"), ("float", "1e3"),
-     ("float", "1."), ("float", "٣.٥"), ("bool", "1"), ("bool", ""), ("bool", "on")],
-)  # fmt: skip
+    [
+        ("int", "010"),
+        ("int", "1.0"),
+        ("int", "1e3"),
+        ("int", ""),
+        ("int", " 1"),
+        ("int", "1\n"),
+        ("int", "1_000"),
+        ("int", "+1"),
+        ("int", "1٢"),
+        ("int", "٣"),
+        ("int", "9" * 19),
+        ("float", "010"),
+        ("float", "nan"),
+        ("float", "inf"),
+        ("float", "1e3"),
+        ("float", "1."),
+        ("float", "٣.٥"),
+        ("bool", "1"),
+        ("bool", ""),
+        ("bool", "on"),
+    ],
+)
 def test_text_that_is_not_of_the_type_is_refused(type: str, text: str) -> None:
     with pytest.raises(InputError, match="parameter p"):
         one(type).read(text)

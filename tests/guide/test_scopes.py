@@ -188,7 +188,9 @@ def test_a_key_or_word_that_nobody_knows_is_refused(text: str) -> None:
     refusal(text)
 
 
-@pytest.mark.parametrize("steps", ["", "steps = 5", 'steps = ["a", "a"]', 'steps = ["A"]', 'steps = ["a b"]', "steps = [1]"])
+@pytest.mark.parametrize(
+    "steps", ["", "steps = 5", 'steps = ["a", "a"]', 'steps = ["A"]', 'steps = ["a b"]', "steps = [1]"]
+)
 def test_steps_are_words_each_of_them_once(steps: str) -> None:
     with pytest.raises(InputError, match="broken scope"):
         scopes.parse("mine", steps.encode())
@@ -219,8 +221,23 @@ def test_common_looks_belong_to_every_scope(slug: str) -> None:
             assert scope(slug).find(entry.template, "look", kind)
 
 
-READERS = ("systemctl", "journalctl", "tail", "ss", "df", "free", "dmesg", "ps", "uptime", "date", "hostname", "uname",
-           "ip", "cat", "vzlist")  # fmt: skip
+READERS = (
+    "systemctl",
+    "journalctl",
+    "tail",
+    "ss",
+    "df",
+    "free",
+    "dmesg",
+    "ps",
+    "uptime",
+    "date",
+    "hostname",
+    "uname",
+    "ip",
+    "cat",
+    "vzlist",
+)
 
 
 @pytest.mark.parametrize("entry", scopes.common_looks(), ids=lambda e: e.template)
@@ -287,5 +304,12 @@ def test_a_file_that_a_scope_may_edit_is_owned_by_its_activity(slug: str) -> Non
 def test_a_star_in_a_files_path_stays_within_its_folder() -> None:
     edit = scope("editing-system-files")
     assert edit.file("/etc/cron.d/backup")
-    for path in ("/etc/cron.d/a/b", "/etc/cron.d", "/etc/chrony/a/b.conf", "/etc/hosts.allow", "/etc/hosts/", "/ETC/hosts"):
+    for path in (
+        "/etc/cron.d/a/b",
+        "/etc/cron.d",
+        "/etc/chrony/a/b.conf",
+        "/etc/hosts.allow",
+        "/etc/hosts/",
+        "/ETC/hosts",
+    ):
         assert edit.file(path) is None

@@ -26,8 +26,23 @@ FILES = sorted(p for p in RUNBOOKS.glob("*.ipynb") if p.name != "start-here.ipyn
 SEED = editions.load("seed")
 VERBS = {"look": "look", "prove": "look", "change": "change"}
 FACTS = ["Row of the table", "Who may", "What it changes", "Downtime", "Safe to run again", "Provenance"]
-NOT_IN_CELLS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Try, ast.If, ast.IfExp, ast.For, ast.While, ast.With,
-                ast.Lambda, ast.Delete, ast.Global, ast.Assert, ast.Raise, ast.Match)  # fmt: skip
+NOT_IN_CELLS = (
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Try,
+    ast.If,
+    ast.IfExp,
+    ast.For,
+    ast.While,
+    ast.With,
+    ast.Lambda,
+    ast.Delete,
+    ast.Global,
+    ast.Assert,
+    ast.Raise,
+    ast.Match,
+)
 
 
 @dataclass
@@ -115,7 +130,9 @@ def use_of(cell: str, verb: str, what: ast.expr, on: str) -> Use:
     if isinstance(what, ast.Call) and dotted(what.func) == "api":
         args = {str(k.arg): ast.literal_eval(k.value) for k in what.keywords}
         return Use(cell, verb, ast.literal_eval(what.args[0]), json.dumps(args, sort_keys=True), on=on)
-    assert dotted(what) in ("known.config_test", "known.probe"), f"{cell}: {dotted(what)} is neither a literal nor the map's"
+    assert dotted(what) in ("known.config_test", "known.probe"), (
+        f"{cell}: {dotted(what)} is neither a literal nor the map's"
+    )
     return Use(cell, verb, dotted(what), of_service=True, on=on)
 
 
@@ -193,15 +210,33 @@ def a_cell_holds_no_deciding_and_no_magic(book: Book) -> None:
         for node in ast.walk(tree):
             assert not isinstance(node, NOT_IN_CELLS), f"{cell['id']}: {type(node).__name__}"
             if isinstance(node, ast.comprehension):
-                assert not any(dotted(c.func).startswith("step.") for c in calls(tree)), f"{cell['id']}: a loop over commands"
+                assert not any(dotted(c.func).startswith("step.") for c in calls(tree)), (
+                    f"{cell['id']}: a loop over commands"
+                )
         for line in source(cell).splitlines():
             assert not re.match(r"\s*[!%?]", line), f"{cell['id']}: {line}"
         called = {dotted(c.func) for c in calls(tree)}
-        assert not called & {"input", "exit", "quit", "sys.exit", "eval", "exec", "print", "open", "__import__", "getattr"}
+        assert not called & {
+            "input",
+            "exit",
+            "quit",
+            "sys.exit",
+            "eval",
+            "exec",
+            "print",
+            "open",
+            "__import__",
+            "getattr",
+        }
 
 
 def a_cell_imports_from_the_one_door_what_the_notebook_uses(book: Book) -> None:
-    imports = [(c["id"], n) for c in book.code for n in ast.walk(ast.parse(source(c))) if isinstance(n, ast.Import | ast.ImportFrom)]
+    imports = [
+        (c["id"], n)
+        for c in book.code
+        for n in ast.walk(ast.parse(source(c)))
+        if isinstance(n, ast.Import | ast.ImportFrom)
+    ]
     assert [name for name, _ in imports] == ["begin"]
     node = imports[0][1]
     assert isinstance(node, ast.ImportFrom)
@@ -236,7 +271,9 @@ def prose_stands_before_code_and_says_what_to_expect(book: Book) -> None:
         direct = book.cells[number - 1]["cell_type"] == "markdown"
         assert direct or above["id"] == "about-verify", f"{cell['id']}: no prose above it"
         if step_of(cell) or cell["id"] == "begin":
-            assert re.search(r"^\*\*Expect\*\* \S", source(above), re.MULTILINE), f"{cell['id']}: no **Expect** above it"
+            assert re.search(r"^\*\*Expect\*\* \S", source(above), re.MULTILINE), (
+                f"{cell['id']}: no **Expect** above it"
+            )
 
 
 def prose_is_plain(book: Book) -> None:
@@ -443,8 +480,21 @@ MUTATIONS: list[tuple[Callable[[Book], None], Callable[[Book], None]]] = [
     *[
         (a_cell_holds_no_deciding_and_no_magic, added("restart", line))
         for line in (
-            "def f(): pass", "class A: pass", "try: pass\nexcept E: pass", "if a: b", "for a in b: c", "while a: b", "!ls", "%time",
-            "input()", "sys.exit(1)", "[step.look(a) for a in b]", "a = b if c else d", "f = lambda: 1", "with a: b", "exec('1')",
+            "def f(): pass",
+            "class A: pass",
+            "try: pass\nexcept E: pass",
+            "if a: b",
+            "for a in b: c",
+            "while a: b",
+            "!ls",
+            "%time",
+            "input()",
+            "sys.exit(1)",
+            "[step.look(a) for a in b]",
+            "a = b if c else d",
+            "f = lambda: 1",
+            "with a: b",
+            "exec('1')",
         )
     ],
     (a_cell_imports_from_the_one_door_what_the_notebook_uses, added("begin", "import os")),
@@ -455,7 +505,7 @@ MUTATIONS: list[tuple[Callable[[Book], None], Callable[[Book], None]]] = [
     (begins_with_its_own_slug, swap("begin", "restarting-processes", "editing-system-files")),
     (begins_with_its_own_slug, swap("begin", "globals()", "{}")),
     (begins_with_its_own_slug, added("finish", "1")),
-    (a_call_over_several_lines_has_one_argument_a_line, swap("restart", "{service}\", expect", "{service}\",\n expect")),
+    (a_call_over_several_lines_has_one_argument_a_line, swap("restart", '{service}", expect', '{service}",\n expect')),
     (prose_stands_before_code_and_says_what_to_expect, without("about-restart")),
     (prose_stands_before_code_and_says_what_to_expect, swap("about-restart", "**Expect**", "Expect")),
     (prose_stands_before_code_and_says_what_to_expect, swap("about-begin", "**Expect**", "Look for")),
@@ -484,15 +534,22 @@ MUTATIONS: list[tuple[Callable[[Book], None], Callable[[Book], None]]] = [
     (templates_stand_in_the_scope_to_the_letter, swap("look", "known.config_test", "known.name")),
     (templates_stand_in_the_scope_to_the_letter, added("look", 'step.look(f"systemctl cat {service}")')),
     (every_entry_of_the_scope_is_used, without("restart-in-container")),
-    (another_element_is_named_only_where_the_entry_allows_it, swap("restart", "restart {service}\"", "restart {service}\", on=known.peer")),
+    (
+        another_element_is_named_only_where_the_entry_allows_it,
+        swap("restart", 'restart {service}"', 'restart {service}", on=known.peer'),
+    ),
     (a_change_is_proved_in_its_cell_or_the_scope_says_why_not, swap("enable", "step.prove", "step.look")),
     (a_change_is_proved_in_its_cell_or_the_scope_says_why_not, added("restart", RESTART)),
     (what_takes_a_change_back_is_a_change_of_the_scope, swap("drain", "enable_me.sh", "enable.sh")),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize(("rule", "mutation"), MUTATIONS, ids=[f"{i}-{r.__name__}" for i, (r, _) in enumerate(MUTATIONS)])
-def test_a_runbook_that_breaks_the_rule_is_noticed(rule: Callable[[Book], None], mutation: Callable[[Book], None]) -> None:
+@pytest.mark.parametrize(
+    ("rule", "mutation"), MUTATIONS, ids=[f"{i}-{r.__name__}" for i, (r, _) in enumerate(MUTATIONS)]
+)
+def test_a_runbook_that_breaks_the_rule_is_noticed(
+    rule: Callable[[Book], None], mutation: Callable[[Book], None]
+) -> None:
     book = read(RUNBOOKS / "06-restarting-processes.ipynb")
     before = copy.deepcopy(book.data)
     mutation(book)
@@ -502,4 +559,4 @@ def test_a_runbook_that_breaks_the_rule_is_noticed(rule: Callable[[Book], None],
 
 
 def test_every_rule_but_the_scopes_own_was_seen_to_fail() -> None:
-    assert {r for r in RULES} - {r for r, _ in MUTATIONS} == {no_parameter_names_a_host_by_default}
+    assert set(RULES) - {r for r, _ in MUTATIONS} == {no_parameter_names_a_host_by_default}

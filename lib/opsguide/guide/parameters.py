@@ -21,9 +21,7 @@ from opsguide.errors import InputError
 from opsguide.guide import slots
 
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "list[str]": list}
-CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
-)
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 LONGEST_LINE, LONGEST_TEXT, LONGEST_LIST, BIGGEST = 4096, 1 << 18, 1000, 2**63
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from opsguide.errors import InputError
+
 
 def _expectation(name: str, args: tuple[Any, ...], exit: int = 0) -> dict[str, Any]:
     return {"name": name, "args": [plain(a) for a in args], "exit": exit}
@@ -13,7 +15,10 @@ def plain(value: Any) -> Any:
     """Numbers and text as they are; an element as its name, a reading as its text."""
     if isinstance(value, str | int | float):
         return value
-    return getattr(value, "name", None) or value.text
+    text = getattr(value, "name", None) or getattr(value, "text", None)
+    if not isinstance(text, str):
+        raise InputError(f"text, a number, an element or a reading is wanted, not {type(value).__name__}")
+    return text
 
 
 def exits(status: int) -> dict[str, Any]:

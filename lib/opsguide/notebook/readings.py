@@ -1,7 +1,9 @@
 """Readings: what a look answered, redacted, in the shapes that cells need.
 
 - Numbers drop headers, `%` and units.
-- Rows split each line at white space into the named columns; API answers give rows by field name.
+- Rows split each line at white space into the named columns, the last takes the rest; API answers give rows by field
+  name, from their list or from their one object.
+- What is not as the cell expects it (not one number, not JSON, no such column names) is an error in words.
 - A reading of a step that does not apply is empty: no rows, 0 numbers, text "".
 - A later reading is known only in apply: it may be passed on and given to `each=`; anything else raises.
 """
@@ -18,7 +20,9 @@ from opsguide.errors import InputError
 if TYPE_CHECKING:
     import pandas
 
-NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?=$|[\s%,;]|[KMGTkmgt]?i?B?\b)")
+NUMBER = re.compile(
+    r"(?<![\w.+-])(?<![0-9]:)[+-]?[0-9]+(?:\.[0-9]+)?(?=$|[\s%,;]|[KMGTkmgt]?i?B?(?![\w.:-]))"
+)
 
 
 class Reading:
@@ -50,15 +54,25 @@ class Reading:
             raise InputError(f"{len(found)} numbers in the answer where one is wanted", answer=self.text[:120])
         return found[0] if found else 0.0
 
+    @property
+    def json(self) -> Any:
+        """The answer as JSON; None for an empty reading, a list of values when several elements answered."""
+        try:
+            values = [json.loads(a["text"]) for a in self.answers]
+        except (ValueError, RecursionError):
+            raise InputError("the answer is not JSON", answer=self.text[:120]) from None
+        return values if len(values) > 1 else values[0] if values else None
+
     def rows(self, *columns: str) -> list[Any]:
         """Named tuples: one for each line, or for each object of an API answer; the last column takes the rest."""
-        row = namedtuple("Row", columns)  # type: ignore[misc]
+        row = namedtuple("Row", _named(columns))  # type: ignore[misc]
         return [row(*values) for answer in self.answers for values in _values(answer["text"], columns)]
 
     def frame(self, *columns: str) -> pandas.DataFrame:
         """The rows as a pandas frame; with several elements a column `on` tells which."""
         import pandas
 
+        _named(columns)
         found = [
             {"on": a["on"], **dict(zip(columns, v, strict=True))}
             for a in self.answers
@@ -77,11 +91,21 @@ class Reading:
         return f"<reading of {', '.join(a['on'] for a in self.answers) or 'nothing'}: {len(self.lines)} lines>"
 
 
+def _named(columns: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        namedtuple("Row", columns)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"rows and frames take names of columns: {error}") from None
+    if not columns:
+        raise InputError("rows and frames take names of columns", next='for example rows("ctid", "status")')
+    return columns
+
+
 def _values(text: str, columns: tuple[str, ...]) -> list[list[str]]:
     objects = _objects(text)
     if objects is not None:
         return [[_plain(o.get(c)) for c in columns] for o in objects]
-    split = (line.split(None, len(columns) - 1) for line in text.splitlines() if line.strip())
+    split = (line.strip().split(None, len(columns) - 1) for line in text.splitlines() if line.strip())
     return [parts + [""] * (len(columns) - len(parts)) for parts in split]
 
 
@@ -94,10 +118,10 @@ def _objects(text: str) -> list[dict[str, Any]] | None:
         return None
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     for key in ("array", "objects", "object", "value"):
-        if isinstance(body, dict) and key in body:
+        if isinstance(body, dict) and isinstance(body.get(key), list | dict):
             body = body[key]
     found = body if isinstance(body, list) else [body]
     return [o for o in found if isinstance(o, dict)]
@@ -121,7 +145,8 @@ class Later:
     def _unknown(self, *_: object) -> NoReturn:
         raise InputError("this value is known only in apply", next="pass it as each=, or look at it with when='now'")
 
-    __iter__ = __len__ = __bool__ = __eq__ = __lt__ = __gt__ = __str__ = _unknown
+    __iter__ = __len__ = __bool__ = __str__ = __contains__ = _unknown
+    __eq__ = __ne__ = __lt__ = __gt__ = __le__ = __ge__ = _unknown
     __hash__ = None  # type: ignore[assignment]
 
     @property
@@ -129,4 +154,11 @@ class Later:
         """Raises: known only in apply."""
         self._unknown()
 
-    lines = numbers = number = text
+    lines = numbers = number = json = text
+
+    def frame(self, *columns: str) -> NoReturn:
+        """Raises: known only in apply."""
+        self._unknown()
+
+    def __repr__(self) -> str:
+        return "<a later reading: known only in apply>"
