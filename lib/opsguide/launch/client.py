@@ -135,7 +135,8 @@ class Client(NotebookClient):
 
     def _show_other(self, kind: str, content: dict[str, Any]) -> None:
         if kind == "error":
-            self._write("stderr", COLOUR.sub("", "\n".join(content["traceback"])) + "\n")
+            lines = content["traceback"] if content["ename"] != "KeyboardInterrupt" else ["interrupted"]
+            self._write("stderr", COLOUR.sub("", "\n".join(lines)) + "\n")
         elif "text/plain" in content.get("data", {}):
             self._write("stdout", str(content["data"]["text/plain"]) + "\n")
 

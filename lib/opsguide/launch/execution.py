@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,9 @@ def execute(
     if out:
         AtomicFiles.refuse_other(out.expanduser().absolute())
     quick.leave_out_slow_imports()
+    logging.getLogger("papermill").setLevel(
+        logging.ERROR
+    )  # it warns of parameters that it cannot read; ours are checked
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
     from papermill.execute import execute_notebook

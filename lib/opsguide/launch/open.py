@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import socket
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -81,7 +83,10 @@ def start(setting: Setting, copy: Path, no_browser: bool) -> None:
     """Become JupyterLab, on this copy; does not return."""
     home = places.home()
     root = home if copy.is_relative_to(home) else copy.parent
-    settings = _settings(root)
+    port, token = _free_port(), secrets.token_urlsafe(32)
+    settings = _settings(root, port, token)
+    where = quote(str(copy.relative_to(root)))
+    click.echo(f"address: http://127.0.0.1:{port}/lab/tree/{where}?token={token}", err=True)
     words = [sys.executable, "-m", "jupyterlab", f"--config={settings}", str(copy)]
     environment = {**setting.environment(), "JUPYTER_RUNTIME_DIR": str(_runtime())}
     sys.stdout.flush()
@@ -95,7 +100,13 @@ def _runtime() -> Path:
     return folder
 
 
-def _settings(root: Path) -> Path:
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def _settings(root: Path, port: int, token: str) -> Path:
     """JupyterLab's settings, in a file that only the user reads; the process id stays the same over exec."""
     for old in wire.folder().glob("lab-*.json"):
         if not Path("/proc", old.stem.removeprefix("lab-")).exists():
@@ -103,9 +114,10 @@ def _settings(root: Path) -> Path:
     place = wire.folder() / f"lab-{os.getpid()}.json"
     content = {
         "ServerApp": {
-            "ip": "127.0.0.1", "allow_remote_access": False, "allow_root": os.getuid() == 0, "root_dir": str(root),
+            "ip": "127.0.0.1", "port": port, "port_retries": 0, "allow_remote_access": False,
+            "allow_root": os.getuid() == 0, "root_dir": str(root),
         },
-        "IdentityProvider": {"token": secrets.token_urlsafe(32)},
+        "IdentityProvider": {"token": token},
         "KernelManager": {"transport": "ipc"},
     }  # fmt: skip
     handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
