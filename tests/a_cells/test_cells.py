@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,7 @@ def test_a_reload_keeps_the_process(desk: Desk, lab) -> None:
 def test_a_file_of_a_host_is_changed_and_the_old_one_kept(desk: Desk, lab, element: str) -> None:
     path = Path(lab.host_root(element)) / "etc/motd"
     old, mode = path.read_text(), path.stat().st_mode
-    mark = f"owner = {desk.records.parent.name[-8:]}"
+    mark = f"owner = {uuid.uuid4().hex}"
     done = desk("run", "editing-system-files", "--on", element, "-p", "path=/etc/motd", "-p", f"settings={mark}",
                 "--reason", "test")  # fmt: skip
     assert done.code == 0, done

@@ -144,6 +144,7 @@ class Run:
             return self.end(
                 "succeeded", 0, f"planned: {count} change{'' if count == 1 else 's'} listed, nothing changed"
             )
+        self.verbs.keep()
         return self.end("succeeded", 0, "every step done and proved")
 
     def left(self, how: str) -> None:

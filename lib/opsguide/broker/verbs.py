@@ -146,6 +146,12 @@ class Verbs:
             self.open[target.element.name, undo] = what
             self.commands.write("open", **what)
 
+    def keep(self) -> None:
+        """The run succeeded: what is still in force is as wanted; say once more what would take it back."""
+        for what in self.open.values():
+            self.commands.show(self.commands.write("closed", element=what["element"], undo=what["undo"], kept=True))
+        self.open.clear()
+
     def edit(self, request: dict[str, Any]) -> None:
         """Show, and in apply make, the change of one file."""
         step = self._step(request)

@@ -123,7 +123,9 @@ def opened(event: Event, context: Context) -> list[str]:
 
 
 def closed(event: Event, context: Context) -> list[str]:
-    """The undo of an open change has run."""
+    """The undo of an open change has run; with `kept`, the run succeeded and its change stays."""
+    if event.get("kept") is True:
+        return [f"KEPT  {one_line(event.get('element'))}; to take it back: {one_line(event.get('undo'))}"]
     return [f"CLOSED  {one_line(event.get('element'))}: {one_line(event.get('undo'))}"]
 
 
@@ -159,7 +161,7 @@ def cell_mark(event: Event) -> str:
     if not event.get("source"):
         return "its source is not recorded"
     if event.get("known") is None:
-        return "not compared with the repository's runbook"
+        return "sets parameters" if event.get("id") == "parameters" else "not compared with the repository's runbook"
     return "" if event.get("known") is True else "NOT a cell of the repository's runbook"
 
 
