@@ -208,6 +208,11 @@ command = "awk '{{print $1}}' {name}"
 api = "a.b.Move"
 args = { id = "@element", online = "{online}", force = false, n = 3 }
 deadline = "1 s"
+[[change]]
+api = "a.b.Each"
+args = { node = "{node}" }
+slots = { node = "count" }
+deadline = "1 s"
 [[look]]
 api = "a.b.Bad"
 args = { to = "@related" }
@@ -344,6 +349,14 @@ def test_an_arguments_slot_is_the_runs_parameter_and_literals_are_kept(lab: Plat
     assert "force=false" in target.shown
     for other in ({**args, "force": 0}, {**args, "n": 3.0}, {**args, "n": True}, {**args, "online": False}):
         refused(RefusedError, "not in the scope", call, grounds(lab, "uh-01", SCOPE), "change", "a.b.Move", other)
+
+
+def test_an_arguments_slot_that_no_parameter_fills_takes_what_the_entry_types(lab: Platform) -> None:
+    on = grounds(lab, "uh-01", SCOPE)
+    (target,) = call(on, "change", "a.b.Each", {"node": "{node}"}, slots={"node": 1001})
+    assert target.args == {"node": "1001"}
+    for value in ("1 ", "--all", "x", "", "1001\n"):
+        refused(InputError, "slot node", call, on, "change", "a.b.Each", {"node": "{node}"}, slots={"node": value})
 
 
 def test_an_element_without_a_number_of_the_platform_cannot_be_bound(lab: Platform) -> None:

@@ -131,6 +131,12 @@ def test_a_slot_of_unknown_type_is_refused() -> None:
     assert "slot reason has no type" in refusal('[[look]]\ncommand = "cat {reason}"\n')
 
 
+def test_a_slot_of_an_api_argument_is_typed_like_any_other() -> None:
+    call = '[[change]]\napi = "a.b.C"\nargs = { nodeid = "{node}" }\ndeadline = "1 s"\n'
+    assert "slot node has no type" in refusal(call)
+    assert parsed(call + 'slots = { node = "count" }\n').find("a.b.C", "change", UH, {"nodeid": "{node}"})
+
+
 def test_a_slot_is_typed_by_its_entry_or_by_the_parameter_never_by_both() -> None:
     assert "is the parameter" in refusal('[[look]]\ncommand = "cat {element}"\nslots = { element = "text" }\n')
     assert parsed('[[look]]\ncommand = "cat {element}"\n').find("cat {element}", "look", UH)

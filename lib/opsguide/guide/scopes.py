@@ -187,9 +187,6 @@ def _hold_rules(entry: Entry, parameters: dict[str, Parameter]) -> None:
             raise ValueError(f"{entry.template}: slot {name} has no type")
     if twice := set(entry.slots) & set(parameters):
         raise ValueError(f"{entry.template}: slot {min(twice)} is the parameter of that name")
-    for value in (entry.args or {}).values():
-        if isinstance(value, str) and set(slots.names(value)) - set(parameters):
-            raise ValueError(f"{entry.template}: {value} is no parameter")
     if entry.shell and (entry.verb != "look" or slots.names(entry.template) or not isinstance(entry.shell, str)):
         raise ValueError(f"{entry.template}: shell is for looks without slots, and says why")
     if set(entry.kinds) - set(KINDS) or set(entry.on) - {"element", "peer", *KINDS}:
