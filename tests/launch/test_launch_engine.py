@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +72,17 @@ def kernels_of(launcher: int) -> str:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Callable[..., Engine]:
-    return lambda name, *words: Engine(name, tmp_path / "out.ipynb", *words)
+def engine(tmp_path: Path) -> Iterator[Callable[..., Engine]]:
+    started = []
+
+    def start(name: str, *words: str, out: str = "out.ipynb") -> Engine:
+        started.append(Engine(name, tmp_path / out, *words))
+        return started[-1]
+
+    yield start
+    for run in started:
+        run.process.kill()
+        run.process.communicate()
 
 
 def test_a_notebook_that_ends_well_is_completed_and_its_output_is_streamed(engine: Any) -> None:
@@ -202,7 +211,7 @@ def test_a_parameter_that_is_not_declared_is_refused_before_a_kernel_starts(engi
     run = engine("ends-well", f"x=1;open('{mark}','w');y=1")
     assert run.end() == 1
     assert "InputError: unknown parameter" in run.err
-    run = Engine("ends-well", tmp_path / "second.ipynb", f"word;open('{mark}','w')=1")
+    run = engine("ends-well", f"word;open('{mark}','w')=1", out="second.ipynb")
     assert run.end() == 1
     assert not mark.exists()
 

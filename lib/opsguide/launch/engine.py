@@ -18,6 +18,7 @@ from papermill.exceptions import PapermillExecutionError
 from papermill.utils import find_first_tagged_cell_index
 
 from opsguide.errors import InputError
+from opsguide.launch.stopping import raising
 
 
 class OpsguideEngine(Engine):
@@ -41,12 +42,13 @@ class OpsguideEngine(Engine):
         states = TrueStates(  # type: ignore[no-untyped-call]
             nb, output_path=output_path, progress_bar=progress_bar, log_output=log_output
         )
-        states.notebook_start()
-        try:
-            cls.execute_managed_notebook(states, kernel_name, log_output=log_output, **kwargs)
-        finally:
-            states.cleanup_pbar()  # type: ignore[no-untyped-call]
-            states.notebook_complete()
+        with raising():
+            states.notebook_start()
+            try:
+                cls.execute_managed_notebook(states, kernel_name, log_output=log_output, **kwargs)
+            finally:
+                states.cleanup_pbar()  # type: ignore[no-untyped-call]
+                states.notebook_complete()
         if states.failed == "SystemExit":
             raise _left(nb)
         return nb

@@ -46,7 +46,7 @@ def raising() -> Iterator[None]:
             f"stopped by {signal.Signals(number).name}", next="opsguide records tells whether a run had begun"
         )
 
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: signal.getsignal(number) for number in SIGNALS if _is_main()}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, stopped)
@@ -63,7 +63,7 @@ def listening(stop: Stop) -> Iterator[None]:
     import asyncio  # slow to import, and most commands never come here
 
     loop, before = asyncio.get_running_loop(), {}
-    if threading.current_thread() is threading.main_thread():
+    if _is_main():
         for number in SIGNALS:
             before[number] = signal.getsignal(number)
             if before[number] is not signal.SIG_IGN:  # nohup stays nohup
@@ -74,3 +74,7 @@ def listening(stop: Stop) -> Iterator[None]:
         for number, handler in before.items():
             loop.remove_signal_handler(number)
             signal.signal(number, handler)
+
+
+def _is_main() -> bool:
+    return threading.current_thread() is threading.main_thread()
