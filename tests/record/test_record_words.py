@@ -58,7 +58,7 @@ def test_a_container_is_named_with_its_host_and_environment():
 
 @pytest.mark.parametrize(
     ("matches", "said"),
-    [(True, "as in the repository"), (False, "DIFFERS from the repository's"), (None, "not compared with the")],
+    [(True, "as in the repository"), (False, "DIFFERS from the repository's"), (None, "compared cell by cell")],
 )
 def test_a_notebook_that_is_not_the_repositorys_is_said_to_differ(matches, said):
     runbook = {"name": "06.ipynb", "sha256": "", "matches": matches}

@@ -44,7 +44,7 @@ def came_back(event: Event, send: Event) -> list[str]:
     state, took = str(event.get("state")), seconds(event.get("seconds"))
     tries = event.get("tries")
     times = f", {one_line(tries)} tries" if tries not in (None, 0, 1) else ""
-    doubt = DOUBT if send.get("verb") in CHANGING else ""
+    doubt = DOUBT if str(send.get("verb")) in CHANGING else ""
     if state == "timeout":
         return [f"TIMEOUT  no end within {took}{times}{doubt}"]
     if state == "lost":
@@ -70,7 +70,7 @@ def verdict(event: Event) -> list[str]:
 
 def missing(send: Event) -> list[str]:
     """What stands where the answer to `send` should."""
-    return [f"NO ANSWER  nothing was written down after this{DOUBT if send.get('verb') in CHANGING else ''}"]
+    return [f"NO ANSWER  nothing was written down after this{DOUBT if str(send.get('verb')) in CHANGING else ''}"]
 
 
 def seconds(value: object) -> str:

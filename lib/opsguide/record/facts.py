@@ -3,7 +3,7 @@
 - The first line of everything names the platform, and says PRACTICE or REAL. What is not said to be
   practice is REAL.
 - The cell of the table is named with its edition and the first 12 characters of that edition's digest.
-- A notebook that is not the repository's is said to differ; one that was not compared is said to be that.
+- A notebook that is not the repository's is said to differ; otherwise the cells say for themselves what they are.
 """
 
 from __future__ import annotations
