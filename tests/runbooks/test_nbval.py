@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from desk import REPOSITORY, Desk
 
 pytestmark = pytest.mark.lab
