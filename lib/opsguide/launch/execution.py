@@ -52,7 +52,7 @@ def execute(
             execution_timeout=timeout, env=environment, working_folder=places.runbooks(),
         )  # fmt: skip
     except PapermillExecutionError as error:
-        return Ended(error.ename, error.evalue, _code(error.ename))
+        return Ended(error.ename, error.evalue.partition("\n")[0], _code(error.ename))
     except (CellTimeoutError, DeadKernelError) as error:
         return Ended(type(error).__name__, str(error).strip().splitlines()[0], 1)
     except InterruptedRunError as error:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from opsguide.errors import OpsguideError
+from opsguide.errors import OpsguideError, StoreError
 from opsguide.launch import asked as asking
 from opsguide.launch import given as giving
 from opsguide.launch.asked import Asked
@@ -75,7 +75,7 @@ def plan_command(context: click.Context, /, commands: bool, **options: Any) -> N
     setting = context.ensure_object(Setting)
     if not commands:
         context.exit(_command(setting, "plan", options))
-    outcome = _outcome(setting, "plan", {**options, "quiet": True, "as_json": False})
+    outcome, _ = _outcome(setting, "plan", {**options, "quiet": True, "as_json": False})
     lines = effective_lines(Path(outcome.record))
     print_json(lines) if options["as_json"] else click.echo("\n".join(lines))
     context.exit(outcome.exit)
@@ -84,7 +84,7 @@ def plan_command(context: click.Context, /, commands: bool, **options: Any) -> N
 def _command(setting: Setting, mode: str, options: dict[str, Any]) -> int:
     as_json = bool(options["as_json"])
     try:
-        outcome = _outcome(setting, mode, options)
+        outcome, told = _outcome(setting, mode, options)
     except OpsguideError as error:
         if as_json:
             print_json(Outcome(None, "not-run", error.exit_code, error.words).as_dict())
@@ -92,11 +92,11 @@ def _command(setting: Setting, mode: str, options: dict[str, Any]) -> int:
     if as_json:
         print_json(outcome.as_dict())
     else:
-        click.echo("\n".join(verdict(outcome, options["quiet"])))
+        click.echo("\n".join(verdict(outcome, options["quiet"] or not told)))
     return outcome.exit
 
 
-def _outcome(setting: Setting, mode: str, options: dict[str, Any]) -> Outcome:
+def _outcome(setting: Setting, mode: str, options: dict[str, Any]) -> tuple[Outcome, bool]:
     file: Path | None = options["file"]
     given = asking.merged(
         mode, giving.pairs(options["words"]), giving.from_file(file) if file else {}, options["on"], options["reason"]
@@ -106,34 +106,45 @@ def _outcome(setting: Setting, mode: str, options: dict[str, Any]) -> Outcome:
     return perform(setting, asked, shown, options["out"], options["cell_timeout"])
 
 
-def perform(setting: Setting, asked: Asked, shown: Any, out: Path | None = None, timeout: int | None = None) -> Outcome:
-    """Run what is asked; the outcome is the record's. An OpsguideError where no record was begun."""
+def perform(
+    setting: Setting, asked: Asked, shown: Any, out: Path | None = None, timeout: int | None = None
+) -> tuple[Outcome, bool]:
+    """Run what is asked: the outcome, which is the record's, and whether `shown` has got the verdict already.
+
+    An OpsguideError where no record was begun.
+    """
     launch, since, records = secrets.token_hex(16), datetime.now(UTC), setting.records()
     if asked.decision.exit == 4:
-        return _refused(setting, asked, launch, since, shown)
-    from opsguide.launch.execution import Ended, execute, kernel_environment
+        return _refused(setting, asked, launch, since, shown), True
+    from opsguide.launch.execution import execute, kernel_environment
 
     if shown:
         print(f"starting {asked.activity.runbook} …", file=sys.stderr, flush=True)
-    ended: Ended = execute(asked, kernel_environment(setting.environment(), launch), out, shown, timeout)
+    ended = execute(asked, kernel_environment(setting.environment(), launch), out, shown, timeout)
     folder = find(records, launch, since, APPEAR_SECONDS if ended.exit == 5 else 0.0)
     if folder is None:
-        return Outcome(None, "not-run", ended.exit or 1, ended.words or "the notebook began no run",
-                       activity=asked.activity.slug, element=asked.element.name, mode=asked.mode)  # fmt: skip
+        words = ended.words or "the notebook began no run"
+        return Outcome(None, "not-run", ended.exit or 1, words, activity=asked.activity.slug,
+                       element=asked.element.name, mode=asked.mode), False  # fmt: skip
     outcome = of(sealed(folder, _waiting))
     if ended.error == "StoreError" and outcome.exit == 0:
-        raise OpsguideError(f"the run succeeded, its output was not kept: {ended.words}", where=outcome.record)
-    return outcome
+        raise StoreError(f"the run succeeded, but its output was not kept: {ended.words}", where=outcome.record)
+    return outcome, not ended.error
 
 
 def _refused(setting: Setting, asked: Asked, launch: str, since: datetime, shown: Any) -> Outcome:
     """Ask the broker for a cell that is N/A: it refuses, and the refusal gets its sealed record."""
     from opsguide.wire import Client
 
+    def say(lines: list[str]) -> None:
+        if shown:
+            print("\n".join(lines), file=shown, flush=True)
+
+    request = {"do": "begin", "activity": asked.activity.slug, "parameters": asked.values, "launch": launch}
     client = Client(setting.platform_file(), setting.records(), "opsguide run")
     try:
-        client.ask({"do": "begin", "activity": asked.activity.slug, "parameters": asked.values, "launch": launch},
-                   lambda lines: print("\n".join(lines), file=shown, flush=True) if shown else None)  # fmt: skip
+        client.ask(request, say)
+        raise OpsguideError("the broker did not refuse a cell that is N/A", where=asked.decision.words)
     except OpsguideError as error:
         folder = find(setting.records(), launch, since)
         if folder is None:
@@ -142,8 +153,6 @@ def _refused(setting: Setting, asked: Asked, launch: str, since: datetime, shown
             print_error(error)
     finally:
         client.close()
-    folder = find(setting.records(), launch, since, APPEAR_SECONDS)
-    assert folder is not None
     return of(sealed(folder, _waiting))
 
 
