@@ -67,8 +67,12 @@ def desk(tmp_path: Path, lab: Any) -> Iterator[Desk]:
         hold.unlink()
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if report.when == "call" and report.passed and report.nodeid.startswith(REAL):
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    result = yield
+    report = result.get_result()
+    real = "lab" in getattr(item, "fixturenames", ()) or item.nodeid.startswith("tests/d_wire")
+    if report.when == "call" and report.passed and real:
         met_sshd.add(report.nodeid)
 
 

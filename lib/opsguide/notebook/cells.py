@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 LIMIT = 1 << 20
+DISPLAYS = 100
 Tell = Callable[[dict[str, Any]], None]
 
 
@@ -32,6 +33,12 @@ class Tee:
             self.kept.append(text)
         return self.real.write(text)
 
+    @property
+    def text(self) -> str:
+        """What was kept, and how much was not."""
+        kept = "".join(self.kept)
+        return kept if self.size <= LIMIT else f"{kept}\n[{self.size - len(kept)} characters more were not kept]\n"
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.real, name)
 
@@ -42,6 +49,9 @@ class Cells:
     def __init__(self, tell: Tell, shell: Any) -> None:
         self._tell, self._shell, self._number, self._started = tell, shell, 0, time.monotonic()
         self._tees: dict[str, Tee] = {}
+        self._displayed: list[dict[str, str]] = []
+        if hasattr(shell.display_pub, "register_hook"):
+            shell.display_pub.register_hook(self._on_display)
         shell.events.register("pre_run_cell", self._before)
         shell.events.register("post_run_cell", self._after)
 
@@ -53,6 +63,8 @@ class Cells:
     def close(self) -> None:
         """Take the hooks out; what ran before stays in the record."""
         self._release()
+        if hasattr(self._shell.display_pub, "unregister_hook"):
+            self._shell.display_pub.unregister_hook(self._on_display)
         for event, hook in (("pre_run_cell", self._before), ("post_run_cell", self._after)):
             with contextlib.suppress(ValueError):
                 self._shell.events.unregister(event, hook)
@@ -63,10 +75,13 @@ class Cells:
             self._capture()
 
     def _after(self, result: Any) -> None:
-        outputs = [("stream", name, "".join(tee.kept)) for name, tee in self._tees.items() if tee.kept]
+        outputs = [("stream", name, tee.text) for name, tee in self._tees.items() if tee.size]
         self._release()
         for kind, name, text in outputs:
             self._output(kind, name, {"text": text})
+        for shown in self._displayed:
+            self._output("display", "", shown)
+        self._displayed = []
         error = result.error_before_exec or result.error_in_exec
         if result.result is not None and not error:
             self._display(result.result)
@@ -74,6 +89,15 @@ class Cells:
             self._output("error", type(error).__name__, {"text": str(error)})
         stopped = isinstance(error, KeyboardInterrupt)
         self._end("interrupted" if stopped else "error" if error is not None else "ok")
+
+    def _on_display(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Called by ipykernel for display(…); the message goes on unchanged."""
+        data = message.get("content", {}).get("data", {})
+        kept = {"text": data.get("text/plain"), "html": data.get("text/html"), "png": data.get("image/png")}
+        shown = {name: str(value)[:LIMIT] for name, value in kept.items() if value}
+        if shown and len(self._displayed) < DISPLAYS:
+            self._displayed.append(shown)
+        return message
 
     def _display(self, value: Any) -> None:
         shown = self._shown(value)

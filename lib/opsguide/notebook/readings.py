@@ -20,9 +20,7 @@ from opsguide.errors import InputError
 if TYPE_CHECKING:
     import pandas
 
-NUMBER = re.compile(
-    r"(?<![\w.+-])(?<![0-9]:)[+-]?[0-9]+(?:\.[0-9]+)?(?=$|[\s%,;]|[KMGTkmgt]?i?B?(?![\w.:-]))"
-)
+NUMBER = re.compile(r"(?<![\w.+-])(?<![0-9]:)[+-]?[0-9]+(?:\.[0-9]+)?(?=$|[\s%,;]|[KMGTkmgt]?i?B?(?![\w.:-]))")
 
 
 class Reading:

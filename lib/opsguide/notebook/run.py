@@ -117,7 +117,7 @@ def begin(activity: str, variables: dict[str, Any]) -> Run:
 
 def _parameters(activity: str, variables: dict[str, Any], sources: list[str], client: Client) -> dict[str, Any]:
     known = client.ask({"do": "parameters", "activity": activity})
-    given = [name for source in sources for name in assigned(source)]
+    given = [name for source in _last_filled(sources) for name in assigned(source)]
     unknown = [name for name in given if name not in known]
     values = {name: variables[name] for name in [*known, *unknown] if name in variables}
     for name, value in values.items():
@@ -126,14 +126,24 @@ def _parameters(activity: str, variables: dict[str, Any], sources: list[str], cl
     return values
 
 
+def _last_filled(sources: list[str]) -> list[str]:
+    """From the last cell that declares `element` on: a name misspelt and corrected since does not count."""
+    starts = [i for i, source in enumerate(sources) if "element" in assigned(source)]
+    return sources[starts[-1] :] if starts and not _injected(sources[starts[-1]]) else sources
+
+
+def _injected(source: str) -> bool:
+    return source.lstrip().startswith("# Parameters")
+
+
 def assigned(source: str) -> list[str]:
     """The names that a parameters cell sets: annotated ones, and all of papermill's injected cell."""
     try:
         body = ast.parse(source).body
-    except SyntaxError:
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     named = [node.target.id for node in body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
-    if source.lstrip().startswith("# Parameters"):
+    if _injected(source):
         targets = [t for node in body if isinstance(node, ast.Assign) for t in node.targets]
         named += [t.id for t in targets if isinstance(t, ast.Name)]
     return named
@@ -142,7 +152,7 @@ def assigned(source: str) -> list[str]:
 def _frontend(sources: list[str]) -> str:
     if os.environ.get("OPSGUIDE_FRONTEND"):
         return os.environ["OPSGUIDE_FRONTEND"]
-    if any(source.lstrip().startswith("# Parameters") for source in sources):
+    if any(_injected(source) for source in sources):
         return "papermill"
     return "jupyter" if os.environ.get("JPY_SESSION_NAME") else "kernel" if _shell() else "python"
 
