@@ -21,7 +21,7 @@ from typing import Any
 import whatthepatch
 
 from opsguide.broker.commands import UNCLEAR, Command, Commands, Seen
-from opsguide.broker.targets import TIMEOUT_GRACE, Grounds, Target, refuse_into_containers
+from opsguide.broker.targets import TIMEOUT_GRACE, Grounds, Target, own, refuse_into_containers
 from opsguide.errors import FailedError, InputError, RefusedError, UnknownError
 from opsguide.guide import editions, kinds, scopes, slots
 from opsguide.guide.decision import decide
@@ -39,6 +39,7 @@ class Edit:
     commands: Commands
     step: str
     request: dict[str, Any]
+    asked: bool = False
     path: str = ""
     old: bytes = b""
     new: bytes = b""
@@ -118,7 +119,7 @@ class Edit:
         owner = scopes.owner_of(path)
         if owner and owner != self.grounds.scope.activity:
             raise self._owned(path, owner)
-        if self.grounds.element.kind in kinds.CONTAINER_KINDS or self.grounds.scope.file(path):
+        if self.asked or self.grounds.scope.file(path):
             return
         raise RefusedError(f"{path} is not a file of {self.grounds.scope.activity}", next=kinds.NOTE_2)
 
@@ -181,11 +182,8 @@ class Edit:
         )
 
     def _target(self, verb: str, argv: list[str]) -> Target:
-        element, platform = self.grounds.element, self.grounds.platform
-        entry = scopes.Entry(" ".join(argv), verb, deadline=DEADLINE, settle="sha256sum {path}")
-        line = quoting.remote_line(argv, ctid=element.ctid, deadline=int(DEADLINE) if verb == "change" else None)
-        shown = quoting.shown_line(platform.ssh.config, element.host, line)
-        return Target(entry, element, platform.element(element.host), entry.template, {}, line, shown)
+        deadline = DEADLINE if verb == "change" else None
+        return own(self.grounds.platform, self.grounds.element, argv, deadline=deadline, settle="sha256sum {path}")
 
 
 def amended(old: bytes, amend: dict[str, Any], path: str) -> bytes:

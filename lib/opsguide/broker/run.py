@@ -23,12 +23,11 @@ from opsguide.broker import proof, requests, sources
 from opsguide.broker.commands import Command, Commands, Reach
 from opsguide.broker.order import Steps
 from opsguide.broker.state import Locks, State
-from opsguide.broker.targets import Grounds, Target, shown_call
+from opsguide.broker.targets import Grounds, Target, own, shown_call
 from opsguide.broker.verbs import Verbs
-from opsguide.errors import InputError, OpsguideError, RefusedError, StoreError, UnreachableError
+from opsguide.errors import InputError, OpsguideError, RefusedError, StoreError, UnknownError, UnreachableError
 from opsguide.guide import decision, editions, kinds, scopes, services
 from opsguide.guide.parameters import COMMON, Parameters
-from opsguide.reach import quoting
 from opsguide.reach.inventory import Element, Platform
 from opsguide.record import seal as sealing
 from opsguide.record import words
@@ -58,6 +57,7 @@ class Run:
         self.open_cell: dict[str, Any] | None = None
         self.refusal: OpsguideError | None = None
         self.sealed = ""
+        self.admitted = False
 
     @property
     def commands(self) -> Commands:
@@ -71,6 +71,7 @@ class Run:
     def step(self, slug: str, applies: bool) -> None:
         """Start a step."""
         step = self.verbs.steps.start(slug, applies)
+        self.refusal = None
         step.cell = self.open_cell["cell"] if self.open_cell else 0
         event = self.commands.write("step", step=slug, attempt=step.attempt, applies=applies, words="")
         self.commands.show(event)
@@ -136,6 +137,8 @@ class Run:
     def finish(self) -> dict[str, Any]:
         """Seal a run whose steps are all done."""
         self.verbs.steps.all_done()
+        if self.verbs.unknown:
+            raise UnknownError("a change of this run is unknown", next=f"opsguide resume {self.folder.run} --found …")
         if self.verbs.mode == "request":
             requests.write(self.folder, self.grounds, self.cell, self.verbs.listed)
             return self.end("requested", 3, f"request written for {self.cell.who_may}; {self.cell.next}")
@@ -208,10 +211,12 @@ def begin(
     grounds = Grounds(platform, scope, element, kind, parameters, chosen)
     run = Run(folder, grounds, Verbs(grounds, commands, state, Steps(scope.steps), cell.mode), cell)
     watch(run)
-    run.cells_so_far([str(source) for source in request.get("cells", [])])
+    cells = request.get("cells")
+    run.cells_so_far([str(source) for source in cells] if isinstance(cells, list) else [])
     say(words.banner(folder.intent))
     try:
         _admit(run, state, asker, reach)
+        run.admitted = True
     except StoreError:
         raise
     except OpsguideError as error:
@@ -238,10 +243,7 @@ def _prove(run: Run, reach: Reach) -> None:
     host = platform.element(element.host)
 
     def ask(command: str) -> proof.Asked:
-        line = quoting.remote_line(command.split(), ctid=None, deadline=None)
-        entry = scopes.Entry(command, "look")
-        shown = quoting.shown_line(platform.ssh.config, host.name, line)
-        target = Target(entry, host, host, command, {}, line, shown)
+        target = own(platform, host, command.split())
         seen = run.commands.send(Command(target, "proof", "", PROOF_SECONDS, screen="nothing", judged=False))
         if seen.exit is None:
             raise _unreached(host, seen.note)

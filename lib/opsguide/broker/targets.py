@@ -22,6 +22,7 @@ from opsguide.reach.inventory import Element, Platform
 
 INTO_CONTAINERS = re.compile(r"^/(vz/(root|private)|proc/.+/(root|cwd|fd|map_files)|dev/fd)(/|$)")
 TIMEOUT_GRACE = 15.0
+OWN_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,18 @@ def targets(grounds: Grounds, verb: str, request: dict[str, Any]) -> list[Target
 def _slots_of(what: dict[str, Any]) -> list[str]:
     texts = [str(what.get("command", "")), *(v for v in what.get("args", {}).values() if isinstance(v, str))]
     return [name for text in texts for name in slots.names(text)]
+
+
+def own(
+    platform: Platform, element: Element, argv: list[str], *, deadline: float | None = None, settle: str = ""
+) -> Target:
+    """A command of the broker's own, in no scope: a look, or with a `deadline` in seconds a change."""
+    entry = scopes.Entry(
+        " ".join(argv), "change" if deadline else "look", deadline=deadline or OWN_SECONDS, settle=settle
+    )
+    line = quoting.remote_line(argv, ctid=element.ctid, deadline=deadline)
+    shown = quoting.shown_line(platform.ssh.config, element.host, line)
+    return Target(entry, element, platform.element(element.host), entry.template, {}, line, shown)
 
 
 def _element(grounds: Grounds, name: str) -> Element:
@@ -199,13 +212,19 @@ def _call(grounds: Grounds, entry: scopes.Entry, element: Element, given: dict[s
     if platform.api is None:
         raise InputError("this platform has no API", where=str(platform.file), next="set api: url and token there")
     bound = {name: _argument(grounds, entry, element, value, given) for name, value in (entry.args or {}).items()}
+    shown = shown_call(platform, method, bound)
+    return Target(entry, element, platform.element(element.host), method, {}, "", shown, bound)
+
+
+def shown_call(platform: Platform, method: str, args: dict[str, Any]) -> str:
+    """The call as a line for a terminal, the token read from its file."""
+    assert platform.api is not None
     reference = platform.api.token
     token = f"--data-urlencode session@{reference[5:]}" if reference.startswith("file:") else "-d session=TOKEN"
     group, cls, name = method.rsplit(".", 2)
     url = f"{platform.api.url.rstrip('/')}/1.0/{group}/{cls}/rest/{name.lower()}"
-    data = " ".join(f"-d {quoting.quoted(f'{k}={_text(v)}')}" for k, v in bound.items())
-    shown = f"curl -s -S {token} -d appid=cluster {data} {url}"
-    return Target(entry, element, platform.element(element.host), method, {}, "", shown, bound)
+    data = " ".join(f"-d {quoting.quoted(f'{k}={_text(v)}')}" for k, v in args.items())
+    return " ".join(filter(None, ("curl -s -S", token, "-d appid=cluster", data, url)))
 
 
 def _argument(grounds: Grounds, entry: scopes.Entry, element: Element, value: Any, given: dict[str, Any]) -> Any:

@@ -19,9 +19,9 @@ from opsguide.broker import edits, rows
 from opsguide.broker.commands import UNCLEAR, Command, Commands, Seen
 from opsguide.broker.order import Step, Steps
 from opsguide.broker.state import State
-from opsguide.broker.targets import TIMEOUT_GRACE, Grounds, Target, targets
-from opsguide.errors import FailedError, InputError, UnknownError
-from opsguide.guide import expectations
+from opsguide.broker.targets import TIMEOUT_GRACE, Grounds, Target, own, refuse_into_containers, targets
+from opsguide.errors import FailedError, InputError, RefusedError, UnknownError
+from opsguide.guide import expectations, scopes
 from opsguide.guide.durations import duration
 
 FIRST_PAUSE, LONGEST_PAUSE, SAY_EVERY = 0.2, 5.0, 5.0
@@ -42,6 +42,7 @@ class Verbs:
     later: int = 0
     unknown: int = 0
     rows: rows.Rows = field(default_factory=rows.Rows)
+    plain: set[str] = field(default_factory=set)
 
     def look(self, request: dict[str, Any]) -> dict[str, Any]:
         """{answers: [{on, text, exit, state}]} or {later: number}."""
@@ -52,13 +53,16 @@ class Verbs:
             self.later += 1
             self._plan(found, "look", step, expectations.words(expect), "known only in apply")
             return {"later": self.later}
+        for target in found:
+            self._refuse_links(step, target)
         commands = [
             Command(t, "look", step.slug, self._deadline(request, t), expect=request.get("expect")) for t in found
         ]
         answers = []
         for command, seen in zip(commands, self._ask_all(commands), strict=True):
             if seen.state != "ok" and self.mode != "request":
-                raise self._failed("look", command.target, seen)
+                raise self._failed("look", command.target, seen, request)
+            step.owed.pop(_debt("look", command.target), None)
             self.rows.saw(seen.text)
             answers.append(
                 {"on": command.target.element.name, "text": seen.text, "exit": seen.exit, "state": seen.state}
@@ -91,13 +95,16 @@ class Verbs:
     def require(self, request: dict[str, Any]) -> None:
         """Journal what the notebook judged; FailedError when it did not hold."""
         met, words = request.get("met") is True, str(request.get("words", ""))[:400]
-        slug = self.steps.current.slug if self.steps.current else ""
-        inputs = request.get("inputs", {})
+        step, inputs = self._step(request), request.get("inputs", {})
         self.commands.show(
-            self.commands.write("require", step=slug, met=met, words=words, inputs=inputs, judged="in the notebook")
+            self.commands.write(
+                "require", step=step.slug, met=met, words=words, inputs=inputs, judged="in the notebook"
+            )
         )
-        if not met and self.mode != "request":
-            self.steps.fail("require")
+        if met:
+            step.owed.pop(("require", words), None)
+        elif self.mode != "request":
+            self.steps.fail("require", ("require", words), words)
             raise FailedError(f"not so: {words}", next="see what the looks above answered")
 
     def change(self, request: dict[str, Any]) -> None:
@@ -130,11 +137,13 @@ class Verbs:
         deadline = self._deadline(request, target)
         seen = self.commands.send(Command(target, "change", step.slug, deadline, holds=True, undo=undo))
         if seen.state in UNCLEAR:
-            self.unknown += 1
+            self.unknown, step.unknown = self.unknown + 1, True
         if seen.state != "ok":
-            raise self._failed("change", target, seen)
+            raise self._failed("change", target, seen, request)
+        step.owed.pop(_debt("change", target), None)
         step.ended.add(target.key)
-        step.unproven = "" if target.entry.unproven else target.shown
+        if not target.entry.unproven:
+            step.changed(target.element.name, target.shown)
         self._opened(target, undo)
 
     def _opened(self, target: Target, undo: str) -> None:
@@ -155,7 +164,7 @@ class Verbs:
     def edit(self, request: dict[str, Any]) -> None:
         """Show, and in apply make, the change of one file."""
         step = self._step(request)
-        plan = edits.Edit(self.grounds, self.commands, step.slug, request).prepared()
+        plan = edits.Edit(self.grounds, self.commands, step.slug, request, asked=self.mode == "request").prepared()
         event = self.commands.write("planned", **plan.planned())
         self.listed.append(event)
         self.commands.show(event)
@@ -165,12 +174,14 @@ class Verbs:
         try:
             undo = plan.apply()
         except UnknownError:
-            self.unknown += 1
+            self.unknown, step.unknown = self.unknown + 1, True
             self.steps.fail("change")
             raise
         except FailedError:
-            self.steps.fail("change")
+            by = "interrupt" if self.commands.cancel.is_set() else "change"
+            self.steps.fail(by, ("edit", plan.path), f"the edit of {plan.path}")
             raise
+        step.owed.pop(("edit", plan.path), None)
         what = {"element": plan.target.element.name, "words": f"{plan.path} is changed", "undo": undo}
         self.open[plan.target.element.name, undo] = what
         self.commands.write("open", **what)
@@ -180,13 +191,14 @@ class Verbs:
         step = self._step(request)
         found = targets(self.grounds, "prove", request)
         expect = expectations.checked(request.get("expect"))
-        within, hold = (duration(str(request[k])) if request.get(k) else 0.0 for k in ("within", "hold"))
+        within, hold = (_seconds(request, k, 0.0) for k in ("within", "hold"))
         if self.mode != "apply":
             when = f" within {request['within']}" if within else f" for {request['hold']}" if hold else ""
             return self._plan(found, "prove", step, expectations.words(expect) + when, "")
         for target in found:
             self._prove_one(step, target, within, hold, request)
-        step.unproven = ""
+            step.proved(target.element.name)
+            step.owed.pop(_debt("prove", target), None)
         return None
 
     def _prove_one(self, step: Step, target: Target, within: float, hold: float, request: dict[str, Any]) -> None:
@@ -205,8 +217,11 @@ class Verbs:
             self.commands.cancel.wait(pause)
             pause = min(pause * 1.6, LONGEST_PAUSE)
         self.commands.show_answer(seen)
+        if met and hold and not over:
+            seen.note = "given up before its time was over"
+            raise self._failed("prove", target, seen, request)
         if not met:
-            raise self._failed("prove", target, seen)
+            raise self._failed("prove", target, seen, request)
 
     def _tell_progress(self, step: Step, passed: float, seen: Seen, request: dict[str, Any]) -> None:
         """What a wait looks like from outside, now and then: the progress look's first line, or the last answer."""
@@ -227,7 +242,23 @@ class Verbs:
             raise InputError(
                 f"step {request.get('step')!r} is not the current step", next="run its cell from its first line"
             )
+        if step.state == "failed":
+            raise RefusedError(
+                f"step {step.slug} has failed in this attempt", next="run its cell again from its first line"
+            )
         return step
+
+    def _refuse_links(self, step: Step, target: Target) -> None:
+        """A path on a host may be a link into a container: RefusedError when that is where it leads."""
+        if not target.element.is_host:
+            return
+        for path in sorted({value for value in target.filled.values() if value.startswith("/")} - self.plain):
+            ask = own(self.grounds.platform, target.element, ["readlink", "-m", path])
+            seen = self.commands.send(
+                Command(ask, "look", step.slug, ask.entry.deadline, screen="nothing", judged=False)
+            )
+            refuse_into_containers(seen.text.strip())
+            self.plain.add(path)
 
     def _plan(self, found: list[Target], verb: str, step: Step, expect_words: str, words: str) -> None:
         for target in found:
@@ -245,15 +276,17 @@ class Verbs:
             self.commands.show(event)
 
     def _deadline(self, request: dict[str, Any], target: Target) -> float:
-        asked = duration(str(request["timeout"])) if request.get("timeout") else target.entry.deadline
+        asked = _seconds(request, "timeout", target.entry.deadline)
         limit = min(asked, target.entry.deadline) if target.entry.verb == "change" else asked
         return limit + (TIMEOUT_GRACE if target.entry.verb == "change" else 0.0)
 
     def _note(self, words: str) -> None:
         self.commands.show(self.commands.write("note", words=words))
 
-    def _failed(self, verb: str, target: Target, seen: Seen) -> FailedError | UnknownError:
-        self.steps.fail(verb)
+    def _failed(self, verb: str, target: Target, seen: Seen, request: dict[str, Any]) -> FailedError | UnknownError:
+        asked = request.get("expect") is not None or target.entry not in scopes.common_looks()
+        by = "interrupt" if self.commands.cancel.is_set() and seen.state in ("ok", "unknown", "not-run") else verb
+        self.steps.fail(by, _debt(verb, target) if asked else None, target.shown)
         for what in self.open.values():
             self.commands.show({"type": "open", **what})
         where, answer = target.element.name, (seen.text.strip().splitlines() or [""])[-1][:200]
@@ -269,3 +302,15 @@ class Verbs:
         )
         then = 'see "If it goes wrong" in the runbook; nothing was repeated'
         return FailedError(f"{words}: {seen.note}", where=where, command=target.shown, answer=answer, next=then)
+
+
+def _seconds(request: dict[str, Any], key: str, default: float) -> float:
+    try:
+        return duration(str(request[key])) if request.get(key) else default
+    except ValueError as error:
+        raise InputError(f"{key}=: {error}", next='durations are words like "60 s" or "5 min"') from None
+
+
+def _debt(verb: str, target: Target) -> tuple[str, str, str]:
+    """What names a command that has failed until it ends well."""
+    return (verb, target.element.name, target.template)
