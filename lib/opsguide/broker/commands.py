@@ -3,14 +3,18 @@
 - The line is journalled and on the disk before it is sent; the answer after.
 - A change is preceded by a hold on its element; the hold goes when its end is known.
 - A change that ends in timeout, lost or unknown keeps the hold.
+- A change is not sent once the client has interrupted or is gone, nor is the rest of a list of changes.
+- A defect while a command is on its way leaves its end unknown, in the journal, too.
 - When the record cannot be written the command is given up and nothing further is sent.
 - What the host says is redacted before it is stored, shown or judged.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,7 +23,7 @@ from opsguide.broker.pump import Pump
 from opsguide.broker.redaction import Redactor
 from opsguide.broker.state import Hold, State
 from opsguide.broker.targets import Target
-from opsguide.errors import StoreError, UnreachableError
+from opsguide.errors import FailedError, InputError, OpsguideError, StoreError, UnreachableError
 from opsguide.guide import expectations
 from opsguide.reach.ssh import Connections
 from opsguide.record import words
@@ -96,7 +100,7 @@ class Commands:
     ) -> None:
         self._folder, self._state, self._reach, self._say = folder, state, reach, say
         self._person, self._records = person, records
-        self._count = 0
+        self._count = itertools.count(1)
         self.cancel = threading.Event()
 
     @property
@@ -106,8 +110,7 @@ class Commands:
 
     def number(self) -> int:
         """The next command's number."""
-        self._count += 1
-        return self._count
+        return next(self._count)
 
     def write(self, type: str, /, **fields: Any) -> dict[str, Any]:
         """Journal an event, redacted."""
@@ -124,7 +127,10 @@ class Commands:
 
     def send(self, command: Command) -> Seen:
         """Journal, send, journal; StoreError when the record cannot be written."""
-        number, expect = self.number(), expectations.checked(command.expect)
+        expect = expectations.checked(command.expect)
+        if command.holds and self.cancel.is_set():
+            raise FailedError("given up before it was sent", command=command.target.shown, next="nothing was sent")
+        number = self.number()
         if command.holds:
             self._hold(command.target, number)
         try:
@@ -135,7 +141,7 @@ class Commands:
             raise
         if command.screen in ("live", "sent"):
             self.show(sent)
-        seen = self._call(command, number) if command.target.args is not None else self._run(command, number)
+        seen = self._on_its_way(command, number)
         seen.sent = sent
         self._judge(command, expect, seen)
         seen.answer = self.write(
@@ -153,6 +159,17 @@ class Commands:
         if command.holds:
             self._known(command, number, seen)
         return seen
+
+    def _on_its_way(self, command: Command, number: int) -> Seen:
+        try:
+            return self._call(command, number) if command.target.args is not None else self._run(command, number)
+        except InputError as error:
+            return Seen("not-run", note=error.words)
+        except OpsguideError:
+            raise
+        except Exception as error:
+            traceback.print_exc()
+            return Seen("unknown", note=f"a defect in opsguide: {type(error).__name__}")
 
     def _announce(self, command: Command, number: int, expect: dict[str, Any]) -> dict[str, Any]:
         target = command.target

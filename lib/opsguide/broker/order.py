@@ -3,7 +3,8 @@
 - A step refuses until the earlier applicable ones of the run are complete, and each must have been asked for.
 - A step that does not apply is passed over; one that has failed is not: it is run again.
 - A finished step run again proves again and sends no change.
-- A failed step may be run again. A change that ended well is sent again only when what failed was its proof.
+- A failed step may be run again, unless its change is unknown. A change that ended well is sent again only when what
+  failed was its proof. What failed must be asked again and end well: an empty cell does not mend a step.
 - A step whose last change has no prove is unproven, unless the scope entry says why: the run does not go on, and
   running the step again without a prove does not help.
 - Nothing is repeated by itself.
@@ -26,12 +27,26 @@ class Step:
     state: str = "open"
     failed_by: str = ""
     unproven: str = ""
+    unproven_on: set[str] = field(default_factory=set)
+    owed: dict[Hashable, str] = field(default_factory=dict)
+    unknown: bool = False
     cell: int = 0
     ended: set[Hashable] = field(default_factory=set)
 
     def may_send(self, change: Hashable) -> bool:
         """Whether this change is to be sent, now."""
         return change not in self.ended
+
+    def changed(self, element: str, shown: str) -> None:
+        """A change ended well that must be proved on its element."""
+        self.unproven = shown
+        self.unproven_on.add(element)
+
+    def proved(self, element: str) -> None:
+        """A prove was met on an element."""
+        self.unproven_on.discard(element)
+        if not self.unproven_on:
+            self.unproven = ""
 
 
 class Steps:
@@ -52,6 +67,8 @@ class Steps:
                 break
             self._refuse_before(step, slug)
         step = self._known[slug]
+        if step.unknown:
+            raise RefusedError(f"step {slug} sent a change that is unknown", next="begin again once it is settled")
         if not applies and (step.state == "failed" or step.unproven):
             words = f"step {slug} has not ended well and cannot be passed over"
             raise RefusedError(words, next=f"run step {slug} again as it was")
@@ -77,11 +94,22 @@ class Steps:
                 command=step.unproven,
                 next=f"run the cell of step {step.slug} again: what was sent is not sent again",
             )
+        if step.owed:
+            step.state, step.failed_by = "failed", "look"
+            raise FailedError(
+                f"step {step.slug} failed before, and what failed has not ended well since",
+                command=next(iter(step.owed.values())),
+                next=f"run the cell of step {step.slug} again as it was",
+            )
         step.state = "complete"
 
-    def fail(self, by: str) -> None:
-        """The current step failed in this verb."""
-        if self.current and self.current.state != "failed":
+    def fail(self, by: str, owed: Hashable = None, shown: str = "") -> None:
+        """The current step failed in this verb; `owed` is what must end well before the step is done."""
+        if self.current is None:
+            return
+        if owed is not None:
+            self.current.owed[owed] = shown
+        if self.current.state != "failed":
             self.current.state, self.current.failed_by = "failed", by
 
     def all_done(self) -> None:

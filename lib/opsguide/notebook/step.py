@@ -53,7 +53,7 @@ class Step:
         """Stop unless the condition holds; recorded as judged in the notebook, with its inputs."""
         if self.applies:
             shown = {k: str(v)[:400] for k, v in inputs.items()}
-            self._ask({"do": "require", "met": bool(condition), "words": words, "inputs": shown})
+            self._ask({"do": "require", "step": self.slug, "met": bool(condition), "words": words, "inputs": shown})
 
     def change(
         self, what: What, *, on: Any = None, each: Any = None, undo: str = "", timeout: str = "", **slots: Any
