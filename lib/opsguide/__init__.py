@@ -1,6 +1,10 @@
 """The Operations Guide as runbooks that run; notebooks import from here and from nowhere else."""
 
+from __future__ import annotations
+
 __version__ = "0.1.0"
+
+from typing import TYPE_CHECKING, Any
 
 from opsguide.notebook.expect import (
     amend,
@@ -15,9 +19,21 @@ from opsguide.notebook.expect import (
     nothing,
     says,
 )
-from opsguide.notebook.run import begin
+
+if TYPE_CHECKING:
+    from opsguide.notebook.run import Run
 
 __all__ = [
     "amend", "api", "at_least", "at_most", "begin", "differs_from", "equals", "exits", "lacks", "matches", "nothing",
     "says",
 ]  # fmt: skip
+
+
+def begin(activity: str, variables: dict[str, Any]) -> Run:
+    """Start a run of this activity with the parameters that stand in `variables`: pass `globals()`.
+
+    InputError for parameters that are unknown, mistyped or missing; RefusedError where the table says no.
+    """
+    from opsguide.notebook.run import begin as start  # the command line reads this module too, and needs no notebook
+
+    return start(activity, variables)
