@@ -12,12 +12,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +29,9 @@ from opsguide import __version__
 from opsguide.errors import InputError, OpsguideError, UnknownError
 
 START_SECONDS = 20.0
+LONGEST_LINE = 32 << 20
+GREETINGS = 5
+DEAF_SECONDS = 10
 Say = Callable[[list[str]], None]
 
 
@@ -61,10 +66,13 @@ class Lines:
 
     def receive(self) -> dict[str, Any] | None:
         """The next object, or None at the end of the stream."""
-        line = self._file.readline()
+        line = self._file.readline(LONGEST_LINE)
         if not line.endswith(b"\n"):
             return None
-        message = json.loads(line)
+        try:
+            message = json.loads(line)
+        except (ValueError, RecursionError):
+            raise InputError("not JSON on the wire") from None
         if not isinstance(message, dict):
             raise InputError("not an object on the wire")
         return message
@@ -72,10 +80,14 @@ class Lines:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(self.receive, None)
 
-    def close(self) -> None:
-        """End the stream for both sides."""
+    def end(self) -> None:
+        """Let both sides see the end of the stream."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """End the stream for both sides."""
+        self.end()
         self._file.close()
         self._socket.close()
 
@@ -84,23 +96,31 @@ class Client:
     """One session with the broker."""
 
     def __init__(self, platform: Path, records: Path, frontend: str) -> None:
-        self._lines = Lines(_connected(platform.resolve()))
+        self._numbers = itertools.count()
+        self._asking, self._sending = threading.Lock(), threading.Lock()
         hello = {"version": __version__, "platform": str(platform.resolve()), "records": str(records.resolve())}
-        self.facts: dict[str, Any] = self.ask({"do": "hello", "frontend": frontend, **hello})
+        self.facts: dict[str, Any] = self._greet(platform.resolve(), {"do": "hello", "frontend": frontend, **hello})
 
     def ask(self, request: dict[str, Any], say: Say | None = None) -> Any:
         """Send one request and give `say` the lines that come; the result, or the broker's error raised here.
 
         KeyboardInterrupt is passed on to the broker, which ends a look at once and lets a change come to its end.
+        One thread asks at a time; others wait for their turn.
         """
-        self._send(request)
+        with self._asking:
+            return self._answer(request, say)
+
+    def _answer(self, request: dict[str, Any], say: Say | None) -> Any:
+        number, interrupted = next(self._numbers), False
+        self._send({**request, "n": number})
         while True:
             try:
                 message = self._lines.receive()
             except KeyboardInterrupt:
-                self._send({"do": "interrupt"})
+                interrupted = True
+                self._send({"do": "interrupt", "n": number})
                 continue
-            except OSError:
+            except (OSError, InputError):
                 message = None
             if message is None:
                 raise self._gone()
@@ -108,7 +128,7 @@ class Client:
                 say(message["say"])
             if "error" in message:
                 raise OpsguideError.from_dict(message["error"])
-            if message.get("interrupted"):
+            if message.get("interrupted") or ("done" in message and interrupted):
                 raise KeyboardInterrupt
             if "done" in message:
                 return message["done"]
@@ -124,9 +144,24 @@ class Client:
 
     def _send(self, message: dict[str, Any]) -> None:
         try:
-            self._lines.send(message)
+            with self._sending:
+                self._lines.send(message)
         except OSError:
             raise self._gone() from None
+
+    def _greet(self, platform: Path, hello: dict[str, Any]) -> Any:
+        """Say hello; a broker that was about to leave when we came in is not a broken run: the next one is asked."""
+        for _ in range(GREETINGS):
+            self._lines = Lines(_connected(platform))
+            try:
+                return self.ask(hello)
+            except UnknownError:
+                self._lines.close()
+            except BaseException:
+                self._lines.close()
+                raise
+        where = str(socket_path(platform))
+        raise InputError("the broker ended before it answered", where=where, next="opsguide doctor")
 
     @staticmethod
     def _gone() -> UnknownError:
@@ -161,6 +196,7 @@ def _started(platform: Path, path: Path) -> socket.socket:
     while time.monotonic() < end:
         found = _try(path)
         if found:
+            process.returncode = 0  # it outlives us; nobody waits for it
             return found
         if process.poll() is not None:
             break

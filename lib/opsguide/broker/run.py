@@ -128,7 +128,8 @@ class Run:
 
     def refused(self, error: OpsguideError) -> None:
         """Journal a refusal that came in mid-run."""
-        self.refusal = error
+        if self.verbs.steps.failed() is None:
+            self.refusal = error
         self.verbs.steps.fail("refusal")
         self.commands.write(
             "refused", **refusal(error, self.verbs.steps.current.slug if self.verbs.steps.current else "")

@@ -2,6 +2,7 @@
 
 - The socket is its user's alone, and each peer's account is asked from the kernel.
 - The broker ends a minute after its last session.
+- A client that takes nothing for ten seconds is gone: it must not hold up a deadline.
 - On SIGTERM it takes no more sessions and lets the running ones end.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import struct
 import threading
 import time
 from pathlib import Path
@@ -21,7 +23,7 @@ from opsguide.broker.session import Session
 from opsguide.broker.world import World
 from opsguide.errors import InputError
 from opsguide.guide.durations import duration
-from opsguide.wire import Lines
+from opsguide.wire import DEAF_SECONDS, Lines
 
 DEFAULTS = {"idle": "30 min", "linger": "1 min"}
 
@@ -80,6 +82,8 @@ class Server:
         session = None
         try:
             connection.settimeout(None)
+            deaf = struct.pack("ll", DEAF_SECONDS, 0)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, deaf)
             pid, uid = people.peer(connection)
             person = people.person(uid, places.home() / "parameters" / "people.yml")
             session = Session(self._world, Lines(connection), pid, person)

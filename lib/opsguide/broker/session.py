@@ -1,5 +1,7 @@
 """One session of a client: requests come in order, an interrupt may overtake them.
 
+- An interrupt belongs to the request that it came for, by its number `n`; one that comes after the answer is nothing.
+- A run whose begin did not come to its end is over: no later request can use it.
 - A client of another version is refused in one sentence.
 - When the client is gone a look is given up, a change is followed to its end; then the run is sealed with the truth.
 - A run that is idle for too long is sealed interrupted and its element is free.
@@ -39,7 +41,9 @@ class Session:
         self._asker: Asker | None = None
         self.run: Run | None = None
         self._broken: StoreError | None = None
-        self._interrupted = False
+        self._turn = threading.Lock()
+        self._interrupted = self._gone = False
+        self._answered = -1
         self.over = threading.Event()
 
     def serve(self) -> None:
@@ -58,23 +62,34 @@ class Session:
 
     def displace(self) -> None:
         """End this session: the same kernel begins another run."""
-        self._queue.put(None)
-        self._give_up()
+        self._no_more()
         self.over.wait(600)
 
     def _read(self) -> None:
-        with contextlib.suppress(OSError, ValueError, InputError):
-            for message in self._lines:
-                if message.get("do") == "interrupt":
-                    self._interrupted = True
-                    self._give_up()
-                else:
-                    self._queue.put(message)
+        try:
+            with contextlib.suppress(OSError, ValueError, InputError):
+                for message in self._lines:
+                    if message.get("do") == "interrupt":
+                        self._interrupt(message.get("n"))
+                    else:
+                        self._queue.put(message)
+        finally:
+            self._no_more()
+
+    def _no_more(self) -> None:
         self._queue.put(None)
-        self._give_up()
+        with self._turn:
+            self._gone = True
+            self._give_up()
+
+    def _interrupt(self, number: object) -> None:
+        with self._turn:
+            if not isinstance(number, int) or number > self._answered:
+                self._interrupted = True
+                self._give_up()
 
     def _give_up(self) -> None:
-        if self.run:
+        if self.run and (self._interrupted or self._gone):
             self.run.commands.cancel.set()
 
     def _leave(self, how: str) -> None:
@@ -104,6 +119,8 @@ class Session:
             self._failed(request, error, silent)
         except Exception as error:
             traceback.print_exc()
+            if self.run and not silent:
+                self.run.verbs.steps.fail("error")
             self._failed(
                 request,
                 OpsguideError(
@@ -113,35 +130,37 @@ class Session:
             )
         else:
             if not silent:
-                self._reply(result)
+                self._reply(request, {"done": result})
 
-    def _reply(self, result: Any) -> None:
-        if self._interrupted:
-            self._clear_interrupt()
-            self._send({"interrupted": True})
-        else:
-            self._send({"done": result})
+    def _reply(self, request: dict[str, Any], message: dict[str, Any]) -> None:
+        self._send({"interrupted": True} if self._was_interrupted(request) else message)
 
     def _failed(self, request: dict[str, Any], error: OpsguideError, silent: bool) -> None:
         if self._interrupted and not silent:
             if self.run:
                 self.run.verbs.steps.fail("interrupt")
-            return self._reply(None)
+            return self._reply(request, {})
         if isinstance(error, RefusedError | HeldError | LockedError) and self.run and request.get("do") != "begin":
             with contextlib.suppress(StoreError):
                 self.run.refused(error)
         if not silent:
-            self._send({"error": error.as_dict()})
+            self._reply(request, {"error": error.as_dict()})
         return None
 
-    def _clear_interrupt(self) -> None:
-        self._interrupted = False
-        if self.run:
-            self.run.commands.cancel.clear()
+    def _was_interrupted(self, request: dict[str, Any]) -> bool:
+        """Whether an interrupt came for this request, which is answered now."""
+        with self._turn:
+            number, found = request.get("n"), self._interrupted
+            self._answered, self._interrupted = number if isinstance(number, int) else self._answered, False
+            if self.run and not self._gone:
+                self.run.commands.cancel.clear()
+            return found
 
     def _send(self, message: dict[str, Any]) -> None:
-        with contextlib.suppress(OSError):
+        try:
             self._lines.send(message)
+        except OSError:
+            self._lines.end()
 
     def say(self, lines: list[str]) -> None:
         """Lines for the screen."""
@@ -183,15 +202,18 @@ class Session:
         platform = self._world.platform()
 
         def watch(run: Run) -> None:
-            self.run = run
+            with self._turn:
+                self.run = run
+                self._give_up()
 
         assert self._asker is not None
         state, reach = self._world.state(), self._world.reach(platform)
         try:
             run = begin(self._asker, platform, state, reach, request, self.say, watch)
-        except OpsguideError as error:
-            if not isinstance(error, StoreError):
-                self.run = None
+        except StoreError:
+            raise
+        except BaseException:
+            self._leave("begin did not come to its end")
             raise
         return run.facts()
 
@@ -201,7 +223,7 @@ class Session:
         return resume(self._asker, platform, self._world.state(), self._world.reach(platform), request, self.say)
 
     def _of_run(self) -> Run:
-        if self.run is None or self.run.sealed:
+        if self.run is None or self.run.sealed or not self.run.admitted:
             raise InputError("no run has begun in this session, or it has ended", next="run the cell of begin again")
         return self.run
 

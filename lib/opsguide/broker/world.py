@@ -66,7 +66,8 @@ class World:
     def displace(self, session: Session) -> None:
         """End an earlier session of the same process that has a run: a new `begin` in a kernel is a new run."""
         with self._lock:
-            older = [s for s in self.sessions if s is not session and s.pid == session.pid and s.run]
+            same = [s for s in self.sessions if s is not session and s.pid == session.pid > 0]
+            older = [s for s in same if s.run and not s.run.sealed]
         for other in older:
             other.displace()
 

@@ -1,0 +1,70 @@
+"""A hostile kernel: it speaks the wire itself and sends what no notebook would."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from opsguide import __version__, wire
+from opsguide.places import platform_file
+
+HELLO = {"do": "hello", "version": __version__, "frontend": "raw"}
+
+
+class Raw:
+    """One connection to the broker; `ask` gives the last message of an answer."""
+
+    def __init__(self, records: Path, greet: bool = True) -> None:
+        self.records = records
+        self.socket = wire._connected(platform_file("lab"))
+        self.stream = self.socket.makefile("rb")
+        self.said: list[str] = []
+        if greet:
+            self.ask({**HELLO, "platform": str(platform_file("lab")), "records": str(records)})
+
+    def send(self, message: Any) -> None:
+        raw = message if isinstance(message, bytes) else json.dumps(message).encode()
+        self.socket.sendall(raw + b"\n")
+
+    def answer(self, seconds: float = 60) -> dict[str, Any]:
+        self.socket.settimeout(seconds)
+        try:
+            while line := self.stream.readline():
+                message = json.loads(line)
+                if "say" not in message:
+                    return message
+                self.said += message["say"]
+        finally:
+            self.socket.settimeout(None)
+        return {"eof": True}
+
+    def ask(self, message: Any, seconds: float = 60) -> dict[str, Any]:
+        with contextlib.suppress(BrokenPipeError):
+            self.send(message)
+        return self.answer(seconds)
+
+    def begin(self, element: str = "uh-02", mode: str = "apply", **more: Any) -> dict[str, Any]:
+        usual = {"element": element, "service": "zabbix-agent", "mode": mode, "reason": "test", "settle": "1 s"}
+        parameters = {**usual, **more.pop("parameters", {})}
+        request = {"do": "begin", "activity": "restarting-processes", "parameters": parameters, "cells": []}
+        request |= more
+        answer = self.ask(request)
+        while answer.get("error", {}).get("error") == "LockedError":  # others use the lab, too
+            time.sleep(1)
+            answer = self.ask(request)
+        return answer
+
+    def step(self, slug: str, applies: bool = True) -> dict[str, Any]:
+        return self.ask({"do": "step", "step": slug, "applies": applies})
+
+    def verb(self, verb: str, step: str, command: str, **more: Any) -> dict[str, Any]:
+        return self.ask({"do": verb, "step": step, "what": {"command": command}, **more})
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
