@@ -245,6 +245,8 @@ class Recorded:
         words = words[words.index("PATH=$PATH:/usr/sbin:/sbin") + 1 :]
         if words[0] == "readlink":
             return Seen(text=words[-1] + "\n") if words[-1] in self.files else Seen(state="failed", note="exit 1")
+        if words[0] == "stat":
+            return Seen(text=f"1 {len(self.files[words[-1]])} regular file\n")
         if words[0] == "cat":
             return Seen(text="…", raw=self.files[words[-1]])
         return Seen()
@@ -345,13 +347,14 @@ def test_an_edit_stages_checks_backs_up_swaps_and_compares_in_that_order(lab: Pl
     backup = f"/root/ops-backup/{recorded.run}/etc/motd"
     assert recorded.sent == [
         "readlink -e /etc/motd",
+        "stat -c %h %s %F /etc/motd",
         "cat /etc/motd",
         f"mkdir -p -m 700 /root/ops-backup/{recorded.run}/etc",
         f"cp -a -- /etc/motd {backup}",
-        "cp -a -- /etc/motd /etc/motd.opsguide-new",
-        "dd of=/etc/motd.opsguide-new conv=fsync status=none",
+        "cp -a -- /etc/motd /etc/.motd.opsguide-new",
+        "dd of=/etc/.motd.opsguide-new conv=fsync status=none",
         "cat /etc/motd",
-        "mv -T -- /etc/motd.opsguide-new /etc/motd HOLD",
+        "mv -T -- /etc/.motd.opsguide-new /etc/motd HOLD",
         "sha256sum /etc/motd",
     ]
     assert recorded.stdin == b"a = 2\n"
@@ -379,7 +382,7 @@ def test_a_file_that_changed_since_the_difference_was_made_is_left_alone_and_the
     recorded.after["dd"] = {"/etc/motd": b"a = 7\n"}
     with pytest.raises(FailedError, match="has changed since"):
         found.prepared().apply()
-    assert recorded.sent[-1] == "rm -f -- /etc/motd.opsguide-new"
+    assert recorded.sent[-1] == "rm -f -- /etc/.motd.opsguide-new"
 
 
 @pytest.mark.parametrize("state", ["timeout", "lost", "unknown"])
@@ -389,7 +392,7 @@ def test_only_the_swap_can_leave_the_file_unknown(lab: Platform, state: str) -> 
     with pytest.raises(UnknownError, match=f"ended {state}") as error:
         found.prepared().apply()
     assert recorded.run in error.value.next
-    assert [s for s in recorded.sent if s.endswith("HOLD")] == ["mv -T -- /etc/motd.opsguide-new /etc/motd HOLD"]
+    assert [s for s in recorded.sent if s.endswith("HOLD")] == ["mv -T -- /etc/.motd.opsguide-new /etc/motd HOLD"]
 
 
 def test_a_file_that_does_not_read_as_it_was_written_fails(lab: Platform) -> None:

@@ -50,6 +50,7 @@ class Raw:
     def begin(self, element: str = "uh-02", mode: str = "apply", **more: Any) -> dict[str, Any]:
         usual = {"element": element, "service": "zabbix-agent", "mode": mode, "reason": "test", "settle": "1 s"}
         parameters = {**usual, **more.pop("parameters", {})}
+        parameters = {name: value for name, value in parameters.items() if value is not None}
         request = {"do": "begin", "activity": "restarting-processes", "parameters": parameters, "cells": []}
         request |= more
         answer = self.ask(request)

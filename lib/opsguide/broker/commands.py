@@ -54,6 +54,7 @@ class Command:
 
     `screen` is what the operator sees: `live` all of it, `sent` the line alone (the caller shows the answer),
     `failure` only what fails, `nothing`. `judged` is off for a proof of kind, which has its own judge.
+    `always`: an interrupt does not stop it.
     """
 
     target: Target
@@ -68,6 +69,7 @@ class Command:
     tries: int = 1
     screen: str = "live"
     judged: bool = True
+    always: bool = False
 
 
 @dataclass
@@ -208,7 +210,7 @@ class Commands:
         self.show(self.write("hold", element=name, command=number, settle=command.target.entry.settle, words=unclear))
 
     def _run(self, command: Command, number: int) -> Seen:
-        target, cancel = command.target, None if command.holds else self.cancel
+        target, cancel = command.target, None if command.holds or command.always else self.cancel
         say = self._say if command.screen == "live" else None
         pump = Pump(self._folder.journal, number, self._reach.redactor, say, cancel)
         try:

@@ -2,10 +2,12 @@
 
 - The file is the scope's: its real path matches a [[file]] row; a link leads nowhere else. A file of another activity
   is refused on every kind of element, with that activity's runbook and cell.
+- It is a regular file of one name and at most 4 MiB: a longer one would be cut, another name would keep the old text.
 - What is named is a parameter of the slot type path.
 - The new text is made here from the old one, so that no secret in the file passes through a notebook.
 - What is staged has the old owner and mode; the file's own check sees it before it is swapped in.
 - The old file is copied beside the run's id first; the swap is one move; the result's digest is compared.
+- The staged file's name starts with a dot, so that no daemon reads it; it is removed when nothing is swapped.
 - The file must still be what the difference was made from; otherwise nothing is changed.
 - The swap is the change: only it can leave the file in an unknown state.
 """
@@ -15,12 +17,14 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import whatthepatch
 
 from opsguide.broker.commands import UNCLEAR, Command, Commands, Seen
+from opsguide.broker.pump import TEXT_LIMIT
 from opsguide.broker.targets import TIMEOUT_GRACE, Grounds, Target, own, refuse_into_containers
 from opsguide.errors import FailedError, InputError, RefusedError, UnknownError
 from opsguide.guide import editions, kinds, scopes, slots
@@ -56,9 +60,12 @@ class Edit:
                 where=self.grounds.element.name,
                 next="edit the file that the link leads to, if this activity owns it",
             )
+        self._refuse_odd(self._run("look", ["stat", "-c", "%h %s %F", self.path]))
         self.old = self._read()
         self.new = amended(self.old, self.request.get("amend") or {}, self.path)
         self.diff = difference(self.old, self.new, self.path)
+        if not self.diff and self.old != self.new:
+            self.diff = f"{self.path} differs in bytes that are not UTF-8 text"
         return self
 
     def planned(self) -> dict[str, Any]:
@@ -81,20 +88,31 @@ class Edit:
         """The element as the target of the swap."""
         return self._target("change", ["true"])
 
-    def apply(self) -> str:
-        """Stage, check, back up, swap, compare; the command that takes it back. FailedError, UnknownError."""
-        staged = f"{self.path}.opsguide-new"
+    def apply(self, swapped: Callable[[str], None] = lambda undo: None) -> str:
+        """Stage, check, back up, swap, compare; the command that takes it back, which `swapped` gets at once.
+
+        FailedError, UnknownError.
+        """
+        folder, _, name = self.path.rpartition("/")
+        staged = f"{folder}/.{name}.opsguide-new"
         backup = f"{BACKUPS}/{self.commands.run}{self.path}"
         self._must(["mkdir", "-p", "-m", "700", backup.rpartition("/")[0]], "the backup folder")
         self._must(["cp", "-a", "--", self.path, backup], "the backup")
-        self._must(["cp", "-a", "--", self.path, staged], "the staged file")
-        self._must(["dd", f"of={staged}", "conv=fsync", "status=none"], "the staged text", stdin=self.new)
         try:
+            self._must(["cp", "-a", "--", self.path, staged], "the staged file")
+            self._must(["dd", f"of={staged}", "conv=fsync", "status=none"], "the staged text", stdin=self.new)
             self._check(staged)
             self._unchanged()
+            self._swap(staged, backup)
         except FailedError:
-            self._run("edit", ["rm", "-f", "--", staged])
+            self._run("edit", ["rm", "-f", "--", staged], always=True)
             raise
+        undo = f"cp -a {quoting.quoted(backup)} {quoting.quoted(self.path)}"
+        swapped(undo)
+        self._compare()
+        return undo
+
+    def _swap(self, staged: str, backup: str) -> None:
         seen = self._run("edit", ["mv", "-T", "--", staged, self.path], hold=True)
         if seen.state in UNCLEAR:
             raise UnknownError(
@@ -104,8 +122,16 @@ class Edit:
             )
         if seen.state != "ok":
             raise FailedError(f"{self.path} could not be swapped: {seen.note}", where=self.grounds.element.name)
-        self._compare()
-        return f"cp -a {quoting.quoted(backup)} {quoting.quoted(self.path)}"
+
+    def _refuse_odd(self, seen: Seen) -> None:
+        names, size, kind = [*seen.text.strip().split(" ", 2), "", "", ""][:3]
+        if seen.state == "ok" and kind.startswith("regular") and names == "1" and int(size) < TEXT_LIMIT:
+            return
+        why = f"a {kind} of {size} bytes and {names} names" if kind else "a file that cannot be examined"
+        raise RefusedError(
+            f"{self.path} is {why}: an edit takes a regular file of one name and less than 4 MiB",
+            where=self.grounds.element.name,
+        )
 
     def _named(self, template: str) -> str:
         known = self.grounds.scope.parameters.known
@@ -148,7 +174,7 @@ class Edit:
             )
 
     def _compare(self) -> None:
-        seen = self._run("prove", ["sha256sum", self.path], expect=f"{_digest(self.new)}")
+        seen = self._run("prove", ["sha256sum", self.path], expect=f"{_digest(self.new)}", always=True)
         if seen.state != "ok":
             raise FailedError(
                 f"{self.path} does not read as it was written: {seen.note}", where=self.grounds.element.name
@@ -170,15 +196,25 @@ class Edit:
         seen = self.commands.send(Command(target, "look", self.step, DEADLINE, screen="failure"))
         if seen.state != "ok":
             raise FailedError(f"{self.path} cannot be read: {seen.note}", where=self.grounds.element.name)
+        if len(seen.raw) >= TEXT_LIMIT:
+            raise FailedError(f"{self.path} was not read whole", where=self.grounds.element.name)
         return seen.raw
 
-    def _run(self, verb: str, argv: list[str], stdin: bytes = b"", hold: bool = False, expect: str = "") -> Seen:
+    def _run(
+        self,
+        verb: str,
+        argv: list[str],
+        stdin: bytes = b"",
+        hold: bool = False,
+        expect: str = "",
+        always: bool = False,
+    ) -> Seen:
         wanted = {"name": "says", "args": [expect], "exit": 0} if expect else None
         target = self._target("change" if verb == "edit" else "look", argv)
         grace = TIMEOUT_GRACE if verb == "edit" else 0.0
         note = f"{len(stdin)} bytes on standard input, sha256 {_digest(stdin)[:12]}" if stdin else ""
         return self.commands.send(
-            Command(target, verb, self.step, DEADLINE + grace, wanted, stdin=stdin, holds=hold, note=note)
+            Command(target, verb, self.step, DEADLINE + grace, wanted, stdin, holds=hold, note=note, always=always)
         )
 
     def _target(self, verb: str, argv: list[str]) -> Target:
@@ -238,8 +274,10 @@ def patched(text: str, patch: str) -> str:
             raise InputError("the patch must be a unified diff of one file")
         lines = whatthepatch.apply_diff(diffs[0], text)  # type: ignore[no-untyped-call]
     except (whatthepatch.exceptions.WhatThePatchException, ValueError, AssertionError, IndexError) as error:
+        line = re.search(r"line [0-9]+", str(error))  # never the line itself: what it says may be secret
         raise InputError(
-            f"the patch does not fit the file: {error}", next="make it against the file as it is now"
+            f"the patch does not fit the file{f' at {line[0]}' if line else ''}",
+            next="make it against the file as it is now",
         ) from None
     return "".join(line + "\n" for line in lines)
 

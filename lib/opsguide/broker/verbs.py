@@ -172,7 +172,7 @@ class Verbs:
             return
         self.state.refuse_held([plan.target.element.name])
         try:
-            undo = plan.apply()
+            plan.apply(lambda undo: self._edited(plan, undo))
         except UnknownError:
             self.unknown, step.unknown = self.unknown + 1, True
             self.steps.fail("change")
@@ -182,6 +182,8 @@ class Verbs:
             self.steps.fail(by, ("edit", plan.path), f"the edit of {plan.path}")
             raise
         step.owed.pop(("edit", plan.path), None)
+
+    def _edited(self, plan: edits.Edit, undo: str) -> None:
         what = {"element": plan.target.element.name, "words": f"{plan.path} is changed", "undo": undo}
         self.open[plan.target.element.name, undo] = what
         self.commands.write("open", **what)

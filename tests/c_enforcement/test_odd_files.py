@@ -1,0 +1,75 @@
+"""Files on a host that are not what an edit takes: nothing is cut, nothing is half done, nothing hangs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from desk import Desk
+
+pytestmark = pytest.mark.lab
+PATH = "/etc/cron.d/zz-odd"
+
+
+@pytest.fixture
+def file(lab) -> Iterator[Path]:
+    found = Path(lab.host_root("uh-02")) / PATH[1:]
+    yield found
+    found.unlink(missing_ok=True)
+
+
+def edit(raw, **amend):
+    run = raw()
+    parameters = {"element": "uh-02", "path": PATH, "mode": "apply", "reason": "test"}
+    begun = run.begin(activity="editing-system-files", parameters={**parameters, "service": None, "settle": None})
+    assert "done" in begun, begun
+    run.step("look")
+    return run.ask({"do": "edit", "step": "look", "what": {"command": "{path}"}, "amend": amend})
+
+
+def test_a_file_of_more_than_4_mib_is_refused_and_not_cut(raw, file: Path) -> None:
+    file.write_text("a = 1\n" + "# line\n" * 700_000)
+    size = file.stat().st_size
+    answer = edit(raw, settings=["a = 2"])
+    assert "less than 4 MiB" in answer["error"]["words"]
+    assert file.stat().st_size == size
+
+
+def test_a_fifo_is_refused_without_reading_it(raw, file: Path) -> None:
+    os.mkfifo(file)
+    assert "a fifo of" in edit(raw, content="# x\n")["error"]["words"]
+
+
+def test_a_file_of_two_names_is_refused(raw, file: Path, lab) -> None:
+    file.write_text("# one\n")
+    other = Path(lab.host_root("uh-02")) / "root/zz-other"
+    os.link(file, other)
+    try:
+        assert "2 names" in edit(raw, content="# x\n")["error"]["words"]
+    finally:
+        other.unlink()
+
+
+def test_bytes_that_are_not_text_are_a_difference(raw, file: Path) -> None:
+    file.write_bytes(b"# \xff\n")
+    assert edit(raw, content="# \\xff\n") == {"done": None}
+    assert file.read_bytes() == b"# \\xff\n"
+
+
+def test_nothing_is_left_beside_a_file_that_was_not_swapped(desk: Desk, raw, file: Path, lab) -> None:
+    file.write_text("# one\n")
+    lab.inside("uh-02", ["chattr", "+i", PATH])
+    edit(raw, content="# x\n")
+    lab.inside("uh-02", ["chattr", "-i", PATH])
+    assert [p.name for p in file.parent.iterdir() if "opsguide-new" in p.name] == []
+
+
+def test_a_patch_that_does_not_fit_says_nothing_of_what_is_in_the_file(desk: Desk, raw, file: Path) -> None:
+    file.write_text("one\nhunter2-hunter2\nthree\n")
+    answer = edit(raw, patch="--- f\n+++ f\n@@ -1,3 +1,3 @@\n one\n-two\n+TWO\n three\n")
+    assert "does not fit" in answer["error"]["words"]
+    assert "hunter2" not in json.dumps(answer)
