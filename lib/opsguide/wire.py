@@ -32,16 +32,21 @@ START_SECONDS = 20.0
 LONGEST_LINE = 32 << 20
 GREETINGS = 5
 DEAF_SECONDS = 10
+LONGEST_PATH = 107
 Say = Callable[[list[str]], None]
 
 
 def folder() -> Path:
     """The folder of this user's sockets: mode 0700, owned by the user; InputError otherwise."""
-    base = os.environ.get("XDG_RUNTIME_DIR") or f"/tmp/opsguide-{os.getuid()}"
-    path = Path(base) / "opsguide" if os.environ.get("XDG_RUNTIME_DIR") else Path(base)
-    with contextlib.suppress(FileExistsError):
-        path.mkdir(mode=0o700, parents=True)
-    found = path.lstat()
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    path = Path(base).absolute() / "opsguide" if base else Path(f"/tmp/opsguide-{os.getuid()}")
+    try:
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=0o700, parents=True)
+        found = path.lstat()
+    except OSError as error:
+        words = f"the folder of the broker's socket cannot be made: {error.strerror}"
+        raise InputError(words, where=str(path), next="set XDG_RUNTIME_DIR to a folder of your own") from None
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise InputError(f"{path} must be a folder that only you may enter", next=f"remove {path}, then try again")
     return path
@@ -50,7 +55,11 @@ def folder() -> Path:
 def socket_path(platform: Path) -> Path:
     """Where the broker of this user and platform file listens."""
     name = hashlib.sha256(str(platform.resolve()).encode()).hexdigest()[:16]
-    return folder() / f"{platform.stem}-{name}.sock"
+    path = folder() / f"{platform.stem}-{name}.sock"
+    if len(os.fsencode(path)) > LONGEST_PATH:
+        words = "the path of the broker's socket is too long"
+        raise InputError(words, where=str(path), next="set XDG_RUNTIME_DIR to a shorter path")
+    return path
 
 
 class Lines:

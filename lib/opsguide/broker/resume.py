@@ -2,7 +2,8 @@
 
 - The run must be one whose change holds an element now.
 - `found` is `done` or `not-done`, with a reason; both are kept in a record of their own that names the old run.
-- Settling sends nothing.
+- Settling sends nothing. It takes the element's lock first: a run that is going on is not settled from outside.
+- Of two who settle at the same time one does; the other is told.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from opsguide.broker.state import Hold, State
 from opsguide.errors import InputError
 from opsguide.guide import decision, editions, scopes
 from opsguide.reach.inventory import Platform
-from opsguide.record import chain, seal, words
-from opsguide.record.archive import Archive
+from opsguide.record import chain, durable, seal, words
+from opsguide.record.archive import Archive, RunFolder
 
 FOUND = ("done", "not-done")
 
@@ -62,10 +63,21 @@ def _settle(
     intent = intent_of(
         asker, platform, edition, activity, scopes.load(activity.slug), element, cell, {"reason": why}, {}
     )
-    folder = Archive(asker.records).start(reach.redactor.value({**intent, "mode": "settle", "settles": hold.run}))
-    locks = state.lock(
-        [hold.element], {"run": folder.run, "person": asker.person["name"], "since": folder.intent["at"]}
-    )
+    holder = {"run": f"settling of {hold.run}", "person": asker.person["name"], "since": durable.now()}
+    locks = state.lock([hold.element], holder)
+    try:
+        if state.held([hold.element]) != hold:
+            raise InputError(f"{hold.element} was settled by somebody else meanwhile", next="opsguide elements")
+        folder = Archive(asker.records).start(reach.redactor.value({**intent, "mode": "settle", "settles": hold.run}))
+        event = _recorded(asker, folder, hold, found, reach.redactor.text(why))
+        state.release(hold.element)
+    finally:
+        locks.free()
+    say(words.lines(event, words.Context(intent=folder.intent)))
+    return folder.run
+
+
+def _recorded(asker: Asker, folder: RunFolder, hold: Hold, found: str, why: str) -> dict[str, Any]:
     try:
         event = folder.journal.append(
             "settled",
@@ -77,15 +89,11 @@ def _settle(
             how="said by a person",
             run=hold.run,
         )
-        seal.seal(
-            folder, "succeeded", 0, f"{hold.element} is free: command {hold.command} of {hold.run} was found {found}"
-        )
-        state.release(hold.element)
+        free = f"{hold.element} is free: command {hold.command} of {hold.run} was found {found}"
+        seal.seal(folder, "succeeded", 0, free)
+        return event
     finally:
-        locks.free()
         folder.journal.close()
-    say(words.lines(event, words.Context(intent=folder.intent)))
-    return folder.run
 
 
 def _intent_of_run(records: Path, run: str) -> dict[str, Any]:

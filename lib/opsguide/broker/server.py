@@ -4,10 +4,13 @@
 - The broker ends a minute after its last session.
 - A client that takes nothing for ten seconds is gone: it must not hold up a deadline.
 - On SIGTERM it takes no more sessions and lets the running ones end.
+- Leaving, it takes its socket's name away first, then still serves whoever had come in before; another broker's
+  socket of the same name is left alone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import struct
@@ -59,24 +62,33 @@ class Server:
             listener.bind(str(self._path))
             self._path.chmod(0o600)
             listener.listen(64)
-            listener.settimeout(0.5)
-            while not self._idle():
-                try:
-                    connection, _ = listener.accept()
-                except TimeoutError:
-                    continue
-                with self._lock:
-                    self._busy += 1
-                threading.Thread(target=self._session, args=(connection,), daemon=True).start()
-            self._path.unlink(missing_ok=True)
+            own = self._path.stat().st_ino
+            while not (self._stop or self._idle()):
+                self._took(listener, 0.5)
+            with contextlib.suppress(OSError):
+                if self._path.stat().st_ino == own:
+                    self._path.unlink()
+            while self._took(listener, 0.2) or self._busy:
+                pass
         self._world.close()
+
+    def _took(self, listener: socket.socket, seconds: float) -> bool:
+        listener.settimeout(seconds)
+        try:
+            connection, _ = listener.accept()
+        except TimeoutError:
+            return False
+        with self._lock:
+            self._busy += 1
+        threading.Thread(target=self._session, args=(connection,), daemon=True).start()
+        return True
 
     def _end(self, *_: object) -> None:
         self._stop = True
 
     def _idle(self) -> bool:
         with self._lock:
-            return not self._busy and (self._stop or time.monotonic() - self._last > self._linger)
+            return not self._busy and time.monotonic() - self._last > self._linger
 
     def _session(self, connection: socket.socket) -> None:
         session = None

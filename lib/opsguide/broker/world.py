@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from opsguide.broker.redaction import Redactor
 from opsguide.broker.state import Hold, State
-from opsguide.errors import LockedError, OpsguideError
+from opsguide.errors import LockedError
 from opsguide.reach import inventory, secrets
 from opsguide.reach.inventory import Platform
 from opsguide.reach.ssh import Connections
-from opsguide.record import orphans
+from opsguide.record import chain, orphans
 from opsguide.record.archive import Archive
 
 if TYPE_CHECKING:
@@ -80,10 +80,16 @@ class World:
                     closed = orphans.close_orphan(ref.path, "its broker ended in mid-run")
                 except LockedError:
                     continue
-                except (OpsguideError, OSError) as error:
-                    print(f"{ref.run}: not closed: {error}", flush=True)
+                except Exception as error:  # one broken record must not keep everybody out
+                    print(f"{ref.run}: not closed: {type(error).__name__}: {error}", flush=True)
                     continue
-                self._hold(ref.run, records, closed.unknown)
+                if closed.unknown and closed.path and self._is_ours(closed.path):
+                    self._hold(ref.run, records, closed.unknown)
+
+    def _is_ours(self, record: Path) -> bool:
+        """Whether a record is of this platform; the records root may be shared with others."""
+        intent = chain.parse((record / "intent.json").read_bytes()) or {}
+        return bool((intent.get("platform") or {}).get("name") == self.platform().name)
 
     def _hold(self, run: str, records: Path, unknown: list[dict[str, Any]]) -> None:
         state = self.state()
