@@ -135,7 +135,7 @@ def test_an_orphan_of_another_platform_holds_nothing_here(desk: Desk, raw) -> No
     orphan = Archive(desk.records).start({k: v for k, v in intent.items() if k not in ("run", "at", "version")})
     orphan.journal.append("send", command=1, step="x", verb="change", on="uh-02", line="x", template="x", slots={})
     orphan.journal.close()
-    other = raw()
+    raw()
     wait_for(lambda: all(not p.name.endswith("-unfinished") for p in desk.folders()), 5)
     assert not (HOLDS / "uh-02.json").exists()
     assert json.loads((desk.folders()[-1] / "seal.json").read_text())["state"] == "unknown"

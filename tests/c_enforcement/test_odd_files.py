@@ -73,3 +73,26 @@ def test_a_patch_that_does_not_fit_says_nothing_of_what_is_in_the_file(desk: Des
     answer = edit(raw, patch="--- f\n+++ f\n@@ -1,3 +1,3 @@\n one\n-two\n+TWO\n three\n")
     assert "does not fit" in answer["error"]["words"]
     assert "hunter2" not in json.dumps(answer)
+
+
+@pytest.mark.parametrize("element", ["uh-02", "node202"])
+@pytest.mark.parametrize("path", ["/etc/shadow", "/root/.ssh/authorized_keys", "/proc/self/environ", "/dev/zero"])
+def test_a_path_of_another_activity_is_not_read_either(desk: Desk, raw, element: str, path: str) -> None:
+    run = raw()
+    parameters = {"element": element, "path": path, "mode": "plan", "service": None, "settle": None}
+    run.begin(activity="editing-system-files", parameters=parameters)
+    run.step("look")
+    assert run.verb("look", "look", "cat {path}")["error"]["error"] == "RefusedError"
+    assert not desk.record().sent("look")
+
+
+def test_a_link_to_a_file_of_another_activity_is_not_read(desk: Desk, raw, file: Path) -> None:
+    file.symlink_to("/etc/shadow")
+    run = raw()
+    parameters = {"element": "uh-02", "path": PATH, "mode": "plan", "service": None, "settle": None}
+    run.begin(activity="editing-system-files", parameters=parameters)
+    for verb in ("look", "prove"):
+        run.step("look")
+        answer = run.verb(verb, "look", "cat {path}")
+        assert verb == "prove" or "/etc/shadow belongs to" in answer["error"]["words"]
+    assert [s["template"] for s in desk.record().sent("look")] == [f"readlink -m {PATH}"]

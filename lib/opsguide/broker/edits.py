@@ -24,11 +24,11 @@ from typing import Any
 import whatthepatch
 
 from opsguide.broker.commands import UNCLEAR, Command, Commands, Seen
+from opsguide.broker.paths import refuse_others
 from opsguide.broker.pump import TEXT_LIMIT
-from opsguide.broker.targets import TIMEOUT_GRACE, Grounds, Target, own, refuse_into_containers
+from opsguide.broker.targets import TIMEOUT_GRACE, Grounds, Target, own
 from opsguide.errors import FailedError, InputError, RefusedError, UnknownError
-from opsguide.guide import editions, kinds, scopes, slots
-from opsguide.guide.decision import decide
+from opsguide.guide import slots
 from opsguide.reach import quoting
 
 BACKUPS = "/root/ops-backup"
@@ -52,7 +52,7 @@ class Edit:
     def prepared(self) -> Edit:
         """Read the file and make the difference. RefusedError for a path that is not this activity's."""
         self.path = self._named(str(self.request["what"].get("command", "")))
-        self._refuse_others(self.path)
+        refuse_others(self.grounds, self.path, self.asked)
         real = self._run("look", ["readlink", "-e", self.path])
         if real.state != "ok" or real.text.strip() != self.path:
             raise RefusedError(
@@ -139,25 +139,6 @@ class Edit:
         if template != "{" + name + "}" or name not in known or known[name].slot != "path":
             raise InputError('edit takes the slot of a path: step.edit("{path}", …)')
         return str(self.grounds.parameters[name])
-
-    def _refuse_others(self, path: str) -> None:
-        refuse_into_containers(path)
-        owner = scopes.owner_of(path)
-        if owner and owner != self.grounds.scope.activity:
-            raise self._owned(path, owner)
-        if self.asked or self.grounds.scope.file(path):
-            return
-        raise RefusedError(f"{path} is not a file of {self.grounds.scope.activity}", next=kinds.NOTE_2)
-
-    def _owned(self, path: str, owner: str) -> RefusedError:
-        platform, element = self.grounds.platform, self.grounds.element
-        then = f"opsguide may {owner} {element.name}"
-        try:
-            edition = editions.load(platform.edition, platform.file.parent)
-            cell, runbook = decide(edition, owner, self.grounds.kind).words, edition.activity(owner).runbook
-        except InputError:
-            return RefusedError(f"{path} belongs to the activity {owner}", where=element.name, next=then)
-        return RefusedError(f"{path} belongs to {cell}", where=element.name, next=f"{runbook}: {then}")
 
     def _check(self, staged: str) -> None:
         rule = self.grounds.scope.file(self.path)

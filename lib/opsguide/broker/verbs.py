@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from opsguide.broker import edits, rows
+from opsguide.broker import edits, paths, rows
 from opsguide.broker.commands import UNCLEAR, Command, Commands, Seen
 from opsguide.broker.order import Step, Steps
 from opsguide.broker.state import State
@@ -47,14 +47,12 @@ class Verbs:
     def look(self, request: dict[str, Any]) -> dict[str, Any]:
         """{answers: [{on, text, exit, state}]} or {later: number}."""
         step = self._step(request)
-        found = targets(self.grounds, "look", request)
+        found = self._targets("look", step, request)
         expect = expectations.checked(request.get("expect"))
         if request.get("when") == "apply" and self.mode != "apply":
             self.later += 1
             self._plan(found, "look", step, expectations.words(expect), "known only in apply")
             return {"later": self.later}
-        for target in found:
-            self._refuse_links(step, target)
         commands = [
             Command(t, "look", step.slug, self._deadline(request, t), expect=request.get("expect")) for t in found
         ]
@@ -191,7 +189,7 @@ class Verbs:
     def prove(self, request: dict[str, Any]) -> None:
         """Ask until the expectation is met, or see it met all through `hold`."""
         step = self._step(request)
-        found = targets(self.grounds, "prove", request)
+        found = self._targets("prove", step, request)
         expect = expectations.checked(request.get("expect"))
         within, hold = (_seconds(request, k, 0.0) for k in ("within", "hold"))
         if self.mode != "apply":
@@ -250,16 +248,29 @@ class Verbs:
             )
         return step
 
+    def _targets(self, verb: str, step: Step, request: dict[str, Any]) -> list[Target]:
+        """What a look or a prove would ask; RefusedError for a path that is not this activity's."""
+        found = targets(self.grounds, verb, request)
+        for target in found:
+            paths.refuse_parameters(self.grounds, target, self.mode == "request")
+            if self.mode == "apply" or (verb == "look" and request.get("when") != "apply"):
+                self._refuse_links(step, target)
+        return found
+
     def _refuse_links(self, step: Step, target: Target) -> None:
-        """A path on a host may be a link into a container: RefusedError when that is where it leads."""
-        if not target.element.is_host:
+        """A path may be a link into a container, or to another activity's file: RefusedError when it leads there."""
+        if not target.element.is_host and not self.grounds.scope.files:
             return
         for path in sorted({value for value in target.filled.values() if value.startswith("/")} - self.plain):
             ask = own(self.grounds.platform, target.element, ["readlink", "-m", path])
             seen = self.commands.send(
                 Command(ask, "look", step.slug, ask.entry.deadline, screen="nothing", judged=False)
             )
-            refuse_into_containers(seen.text.strip())
+            real = seen.text.strip()
+            if target.element.is_host:
+                refuse_into_containers(real)
+            if self.grounds.scope.files and target.entry not in scopes.common_looks() and real != path:
+                paths.refuse_others(self.grounds, real, self.mode == "request")
             self.plain.add(path)
 
     def _plan(self, found: list[Target], verb: str, step: Step, expect_words: str, words: str) -> None:

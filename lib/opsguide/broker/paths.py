@@ -1,0 +1,48 @@
+"""Which paths a run may read and write.
+
+- A path of another activity is refused on every kind of element, with that activity's runbook and cell: reading
+  /etc/shadow is not part of editing a file.
+- Where the scope lists files, a path is one of them; in a request also one that no activity owns.
+- What lies below /proc, /sys and /dev is no file.
+"""
+
+from __future__ import annotations
+
+import re
+
+from opsguide.broker.targets import Grounds, Target, refuse_into_containers
+from opsguide.errors import InputError, RefusedError
+from opsguide.guide import editions, kinds, scopes
+from opsguide.guide.decision import decide
+
+NO_FILE = re.compile(r"^/(proc|sys|dev)(/|$)")
+
+
+def refuse_others(grounds: Grounds, path: str, asked: bool) -> None:
+    """RefusedError for a path that is not this activity's; `asked`: the run writes a request."""
+    refuse_into_containers(path)
+    owner = scopes.owner_of(path)
+    if owner and owner != grounds.scope.activity:
+        raise _owned(grounds, path, owner)
+    if (asked and not NO_FILE.match(path)) or grounds.scope.file(path):
+        return
+    raise RefusedError(f"{path} is not a file of {grounds.scope.activity}", next=kinds.NOTE_2)
+
+
+def refuse_parameters(grounds: Grounds, target: Target, asked: bool) -> None:
+    """The same for the path parameters that stand in a command, where the scope lists files."""
+    known = grounds.scope.parameters.known
+    for name, value in target.filled.items():
+        if grounds.scope.files and name in known and known[name].slot == "path":
+            refuse_others(grounds, value, asked)
+
+
+def _owned(grounds: Grounds, path: str, owner: str) -> RefusedError:
+    platform, element = grounds.platform, grounds.element
+    then = f"opsguide may {owner} {element.name}"
+    try:
+        edition = editions.load(platform.edition, platform.file.parent)
+        cell, runbook = decide(edition, owner, grounds.kind).words, edition.activity(owner).runbook
+    except InputError:
+        return RefusedError(f"{path} belongs to the activity {owner}", where=element.name, next=then)
+    return RefusedError(f"{path} belongs to {cell}", where=element.name, next=f"{runbook}: {then}")
