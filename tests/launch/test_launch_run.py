@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from opsguide.launch import outcome
+from opsguide.launch.run import verdict
 from opsguide.record import seal
 from opsguide.record.archive import Archive
 
@@ -125,6 +126,17 @@ def test_a_launcher_that_is_stopped_before_a_run_begins_leaves_nothing(far: FarD
     assert process.returncode == 5, (out, err)
     assert "Traceback" not in err
     assert not far.folders()
+
+
+@pytest.mark.parametrize(("state", "said"), [
+    ("interrupted", "no change is in doubt"), ("unknown", "opsguide resume r-1 --found"), ("failed", None),
+])  # fmt: skip
+def test_a_run_that_was_cut_short_says_what_is_next(state: str, said: str | None) -> None:
+    lines = verdict(outcome.Outcome("r-1", state, 5, "words", "/records/r-1"))
+    assert lines[-1] == "record:   /records/r-1"
+    following = [line for line in lines if line.startswith("next:")]
+    assert [said in line for line in following if said] == ([True] if said else [])
+    assert len(following) == (1 if said else 0)
 
 
 def test_the_exit_code_is_the_seal_s(tmp_path: Path) -> None:

@@ -73,7 +73,9 @@ def may_command(context: click.Context, setting: Setting, activity: str, element
     row, found = edition.activity(activity), platform.element(element)
     verdict = decision.decide(edition, row.slug, kind_for(row, found))
     here = table.is_here(row)
-    step = verdict.next or f'opsguide run {row.slug} --on {found.name} --reason "…"'
+    step = verdict.next
+    if not step and here:
+        step = _line(row.slug, found.name)
     if verdict.exit != 4 and not here:
         step = "its runbook is still to come: `opsguide matrix` marks those that are here"
     if as_json:
@@ -87,6 +89,16 @@ def may_command(context: click.Context, setting: Setting, activity: str, element
         facts = [("may act:", verdict.who_may), ("next:", step)]
         click.echo("\n".join([f"{found.name}: {said}. {verdict.words}", *aligned(facts, "  ")]))
     context.exit(verdict.exit)
+
+
+def _line(activity: str, element: str) -> str:
+    """The command line of a run, with a place for every parameter that it needs."""
+    from opsguide.guide import scopes
+
+    scope = scopes.load(activity)
+    known = scope.parameters.known.values() if scope else ()
+    needed = [f"-p {one.name}=…" for one in known if one.required and one.name != "element"]
+    return " ".join(["opsguide run", activity, "--on", element, *needed, '--reason "…"'])
 
 
 @click.command("show", cls=Command)

@@ -1,6 +1,7 @@
 """`opsguide open`: a filled copy of a runbook, in JupyterLab.
 
 - JupyterLab listens on loopback, with a token that stands on no command line; kernels are on Unix sockets.
+- It asks nobody on the network for news or updates.
 - What the user has configured for JupyterLab otherwise stays; these settings win over it.
 """
 
@@ -119,6 +120,7 @@ def _settings(root: Path, port: int, token: str) -> Path:
         },
         "IdentityProvider": {"token": token},
         "KernelManager": {"transport": "ipc"},
+        "LabApp": {"news_url": None, "check_for_updates_class": "jupyterlab.NeverCheckForUpdate"},
     }  # fmt: skip
     handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as out:

@@ -161,11 +161,16 @@ def _waiting() -> None:
 
 
 def verdict(outcome: Outcome, whole: bool = True) -> list[str]:
-    """The last lines: the verdict, what is open, where the record and the request are."""
+    """The last lines: the verdict, what is open, what to do next, where the record and the request are."""
     if outcome.run is None:
         return [f"NOT RUN  {outcome.words} (exit {outcome.exit})", "nothing was sent, and there is no record"]
     said = [f"{outcome.state.upper()}  {outcome.words} (exit {outcome.exit})"] if whole else []
     said += [f"still open: {text}" for text in outcome.open]
+    if outcome.state == "interrupted":
+        said.append("next:     no change is in doubt; see in the record what was done before you run it again")
+    elif outcome.state == "unknown":
+        settle = f'opsguide resume {outcome.run} --found done|not-done --why "…"'
+        said.append(f"next:     look at the element, then {settle}")
     if outcome.request:
         said.append(f"request:  {outcome.request}")
     return [*said, f"record:   {outcome.record}"]
