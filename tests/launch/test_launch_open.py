@@ -68,7 +68,7 @@ def test_jupyterlab_is_reached_by_its_user_alone(jupyter: tuple[subprocess.Popen
     own = [line.split()[3] for line in listening.splitlines() if f"pid={process.pid}," in line]
     assert own == [f"127.0.0.1:{port}"]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/lab?token={token}", timeout=20) as page:
-        assert '"news": {"disabled": true}' in page.read().decode(), "it asks whether to fetch news"
+        assert '"news": {"disabled": true}' in page.read().decode(), "it would fetch news from the network"
     kernel = asked(port, "/api/kernels", token, {"name": "python3"})
     environment = dict(
         pair.split("=", 1) for pair in Path(f"/proc/{process.pid}/environ").read_text().split("\0") if "=" in pair
