@@ -54,7 +54,7 @@ class Raw:
         request = {"do": "begin", "activity": "restarting-processes", "parameters": parameters, "cells": []}
         request |= more
         answer = self.ask(request)
-        while answer.get("error", {}).get("error") == "LockedError":  # others use the lab, too
+        while "locked by another run" in answer.get("error", {}).get("words", ""):  # others use the lab, too
             time.sleep(1)
             answer = self.ask(request)
         return answer

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from opsguide import __version__, places
-from opsguide.broker import proof, requests, sources
+from opsguide.broker import pairs, proof, requests, sources
 from opsguide.broker.commands import Command, Commands, Reach
 from opsguide.broker.order import Steps
 from opsguide.broker.state import Locks, State
@@ -236,6 +236,7 @@ def _admit(run: Run, state: State, asker: Asker, reach: Reach) -> None:
         holder = {"run": run.folder.run, "person": asker.person["name"], "since": run.folder.intent["at"]}
         run.locks = state.lock(locked, holder)
         state.refuse_held(locked)
+        pairs.refuse_other(run.grounds, state)
     _prove(run, reach)
 
 

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from opsguide.broker import edits, paths, rows
+from opsguide.broker import edits, pairs, paths, rows
 from opsguide.broker.commands import UNCLEAR, Command, Commands, Seen
 from opsguide.broker.order import Step, Steps
 from opsguide.broker.state import State
@@ -133,7 +133,10 @@ class Verbs:
             return
         self.state.refuse_held([target.element.name])
         deadline = self._deadline(request, target)
+        out = pairs.leaves(self.grounds, self.state, target, undo, self.commands.run)
         seen = self.commands.send(Command(target, "change", step.slug, deadline, holds=True, undo=undo))
+        if out and seen.state == "not-run":
+            pairs.forget(self.state, target.element.name)
         if seen.state in UNCLEAR:
             self.unknown, step.unknown = self.unknown + 1, True
         if seen.state != "ok":
@@ -145,6 +148,7 @@ class Verbs:
         self._opened(target, undo)
 
     def _opened(self, target: Target, undo: str) -> None:
+        pairs.returns(self.state, target)
         taken_back = self.open.pop((target.element.name, target.template), None)
         if taken_back:
             self.commands.write("closed", element=target.element.name, undo=target.template)
