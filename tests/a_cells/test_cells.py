@@ -114,7 +114,7 @@ def test_a_file_in_a_container_becomes_a_request_and_nothing_changes(desk: Desk,
     record = desk.record()
     assert record.state == "requested"
     assert not record.sent("change")
-    assert not [e for e in record.sent("edit")]
+    assert not record.sent("edit")
     request = json.loads((record.path / "request.json").read_text())
     assert request["evidence"]
     assert "+owner = you" in request["wanted"][0]["diff"]

@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import pytest
+
 from desk import wait_for
 from opsguide import places
 from opsguide.errors import UnreachableError

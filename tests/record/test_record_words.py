@@ -94,13 +94,18 @@ def test_an_answer_of_the_platform_api_has_a_result():
     [
         ("timeout", "TIMEOUT  no end within 1 min"),
         ("lost", "LOST  the connection ended after 1 min, before the command did"),
-        ("unknown", "UNKNOWN  nobody saw how this command ended"),
     ],
 )
 def test_without_an_exit_status_the_reason_is_said_and_for_a_change_the_doubt(state, first):
     fields = {"state": state, "exit": None, "seconds": 60}
     assert say("answer", LOOK, **fields) == [first]
     assert say("answer", SEND, **fields) == [first + "; whether it took effect is not known"]
+
+
+def test_a_look_that_was_given_up_is_cut_off_and_a_change_is_unknown():
+    fields = {"state": "unknown", "exit": None, "seconds": 60}
+    assert say("answer", LOOK, **fields) == ["CUT OFF  given up before it ended"]
+    assert say("answer", SEND, **fields)[0].startswith("UNKNOWN  nobody saw")
 
 
 def test_a_command_that_never_left_is_said_not_to_have_run():

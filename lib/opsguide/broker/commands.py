@@ -110,6 +110,11 @@ class Commands:
         """The run's id."""
         return self._folder.run
 
+    @property
+    def runbook(self) -> str:
+        """The file name of the run's runbook."""
+        return str(self._folder.intent["runbook"]["name"])
+
     def number(self) -> int:
         """The next command's number."""
         return next(self._count)

@@ -56,6 +56,7 @@ class Run:
         self.cells = sources.Sources(folder.intent["runbook"]["name"])
         self.open_cell: dict[str, Any] | None = None
         self.refusal: OpsguideError | None = None
+        self.trouble = ""
         self.sealed = ""
         self.admitted = False
 
@@ -157,11 +158,11 @@ class Run:
             return
         failed = self.verbs.steps.failed()
         if self.verbs.unknown:
-            self.end("unknown", 5, f"{how}; a change is unknown and its element is held")
+            self.end("unknown", 5, f"{self.trouble or how}; a change is unknown and its element is held")
         elif self.refusal:
             self.end("refused", self.refusal.exit_code, self.refusal.words)
         elif failed and failed.failed_by != "interrupt":
-            self.end("failed", 1, f"step {failed.slug} failed; {how}")
+            self.end("failed", 1, f"step {failed.slug} failed: {self.trouble or how}")
         else:
             self.end("interrupted", 5, how)
 
@@ -202,8 +203,9 @@ def begin(
         raise InputError(
             f"the runbook of {activity.title} is still to come", next="opsguide matrix shows which are here"
         )
-    parameters = scope.parameters.check(given) if scope else given
-    chosen = services.find(kind, element.component, parameters[scope.service]) if scope and scope.service else None
+    ruled = scope if cell.exit != 4 else None
+    parameters = ruled.parameters.check(given) if ruled else given
+    chosen = services.find(kind, element.component, parameters[ruled.service]) if ruled and ruled.service else None
     intent = intent_of(asker, platform, edition, activity, scope, element, cell, parameters, request)
     folder = Archive(asker.records).start(reach.redactor.value(intent))  # type: ignore[arg-type]
     commands = Commands(folder, state, reach, say, asker.person["name"], str(asker.records))

@@ -140,6 +140,8 @@ class Session:
             if self.run:
                 self.run.verbs.steps.fail("interrupt")
             return self._reply(request, {})
+        if self.run and not silent:
+            self.run.trouble = error.words
         if isinstance(error, RefusedError | HeldError | LockedError) and self.run and request.get("do") != "begin":
             with contextlib.suppress(StoreError):
                 self.run.refused(error)

@@ -96,11 +96,13 @@ class State:
             raise StoreError(f"the hold cannot be taken away: {error.strerror}", where=str(path)) from None
 
     def lock(self, elements: Iterable[str], holder: dict[str, Any]) -> Locks:
-        """Lock all elements or none; LockedError says who has the one that is taken."""
+        """Lock all elements or none, the run's own (the first) first; LockedError says who has what is taken."""
+        own, *rest = dict.fromkeys(elements)
         locks = Locks()
         try:
-            for name in sorted(set(elements)):
-                locks.take(self._path("locks", name, ".lock"), name, holder)
+            for name in (own, *sorted(rest)):
+                what = name if name == own else f"{name}, which a change of {own} may touch,"
+                locks.take(self._path("locks", name, ".lock"), what, holder)
         except BaseException:
             locks.free()
             raise

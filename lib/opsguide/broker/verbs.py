@@ -317,7 +317,7 @@ class Verbs:
         words = {"not-run": "nothing was sent"}.get(
             seen.state, f"the {verb} {'failed' if seen.state == 'failed' else seen.state}"
         )
-        then = 'see "If it goes wrong" in the runbook; nothing was repeated'
+        then = f'see "If it goes wrong" in runbooks/{self.commands.runbook}; nothing was repeated'
         return FailedError(f"{words}: {seen.note}", where=where, command=target.shown, answer=answer, next=then)
 
 

@@ -50,7 +50,7 @@ def came_back(event: Event, send: Event) -> list[str]:
     if state == "lost":
         return [f"LOST  the connection ended after {took}, before the command did{doubt}"]
     if state == "unknown":
-        return [f"UNKNOWN  nobody saw how this command ended{doubt}"]
+        return [f"UNKNOWN  nobody saw how this command ended{doubt}" if doubt else "CUT OFF  given up before it ended"]
     if state in ("refused", "not-run"):
         return ["NOT SENT  nothing ran on the element"]
     word = "result" if send.get("kind_of") == "api" else "exit"
