@@ -56,9 +56,13 @@ def test_a_broker_that_was_killed_leaves_the_member_noted(desk: Desk, raw) -> No
     run = begun(raw, "hcore1")
     run.step("look")
     assert "done" in run.verb("change", "look", OUT, undo=BACK)
-    os.kill(desk.record().intent["broker"]["pid"], signal.SIGKILL)
+    broker = desk.record().intent["broker"]["pid"]
+    os.kill(broker, signal.SIGKILL)
     with contextlib.suppress(ConnectionError):
         run.answer()
+    wait_for(
+        lambda: not Path(f"/proc/{broker}/cmdline").exists() or not Path(f"/proc/{broker}/cmdline").read_bytes(), 10
+    )
     assert "both members would be down" in begun(raw, "hcore2").answered["error"]["words"]
 
 
