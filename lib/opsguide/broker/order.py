@@ -118,6 +118,10 @@ class Steps:
         for step in self._known.values():
             self._refuse_before(step, "finish")
 
+    def passed_over(self) -> list[str]:
+        """The steps that were said not to apply."""
+        return [s.slug for s in self._known.values() if s.state == "passed"]
+
     def failed(self) -> Step | None:
         """The first step that has failed and not been mended."""
         return next((s for s in self._known.values() if s.state == "failed"), None)

@@ -57,6 +57,7 @@ class Run:
         self.open_cell: dict[str, Any] | None = None
         self.refusal: OpsguideError | None = None
         self.trouble = ""
+        self.own_cells = 0
         self.sealed = ""
         self.admitted = False
 
@@ -110,9 +111,10 @@ class Run:
 
     def cell_starts(self, number: int, name: str, source: str) -> None:
         """A cell of the notebook starts."""
-        self.open_cell = self.commands.write(
-            "cell", cell=number, id=name or self.cells.name(source), source=source, known=self.cells.known(source)
-        )
+        known = self.cells.known(source)
+        self.own_cells += known is False
+        named = name or self.cells.name(source)
+        self.open_cell = self.commands.write("cell", cell=number, id=named, source=source, known=known)
 
     def cell_shows(self, fields: dict[str, Any]) -> None:
         """A cell printed or displayed something."""
@@ -150,7 +152,15 @@ class Run:
                 "succeeded", 0, f"planned: {count} change{'' if count == 1 else 's'} listed, nothing changed"
             )
         self.verbs.keep()
-        return self.end("succeeded", 0, "every step done and proved")
+        return self.end("succeeded", 0, self._done())
+
+    def _done(self) -> str:
+        """What was done, what was passed over, and whether cells were the operator's own."""
+        passed, own = self.verbs.steps.passed_over(), self.own_cells
+        cells = f"{own} cell{'s' if own > 1 else ''} not the runbook's" if own else ""
+        return "; ".join(
+            filter(None, ("every step done and proved", f"passed over: {', '.join(passed)}" if passed else "", cells))
+        )
 
     def left(self, how: str) -> None:
         """Seal a run that nobody will finish, with the truth."""
