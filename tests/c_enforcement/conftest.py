@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from raw import Raw
 
 from desk import Desk
+from raw import Raw
 
 
 @pytest.fixture
