@@ -81,11 +81,16 @@ def test_a_restarted_container_has_a_new_boot_id_and_its_files(lab: Any, hcore1:
 
 
 def test_exec2_fails_as_documented_while_a_container_restarts(lab: Any, hcore1: str) -> None:
-    often = "for i in $(seq 25); do vzctl exec2 305 true 2> /dev/null; echo $?; done"
+    often = "while kill -0 $! 2> /dev/null; do vzctl exec2 305 true 2> /dev/null; echo $?; done"
     line = f"vzctl restart 305 > /dev/null & {often}; wait; vzctl exec2 305 true; echo $?"
-    codes = ssh("ih-01", line).stdout.split()
-    assert "31" in codes
-    assert codes[-1] == "0"
+    seen: set[str] = set()
+    for _ in range(5):  # the window is short: several restarts until one call falls into it
+        codes = ssh("ih-01", line).stdout.split()
+        assert codes[-1] == "0"
+        seen |= set(codes)
+        if "31" in seen:
+            break
+    assert "31" in seen
 
 
 def test_vzlist_prints_the_columns_that_are_asked_for(lab: Any) -> None:
