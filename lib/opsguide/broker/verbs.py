@@ -121,6 +121,8 @@ class Verbs:
         each = request.get("each")
         if each is None:
             return [request]
+        if isinstance(each, dict) and self.mode == "apply":
+            raise InputError("each= got rows that are not known", next="take them from a look of this run, in apply")
         if isinstance(each, dict):
             self._note("for each row that the look before will return")
             return []
