@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from opsguide import __version__, wire
+from opsguide.guide import scopes
 from opsguide.places import platform_file
 
+STEPS = scopes.load("restarting-processes").steps
 HELLO = {"do": "hello", "version": __version__, "frontend": "raw"}
 
 
@@ -61,6 +63,12 @@ class Raw:
 
     def step(self, slug: str, applies: bool = True) -> dict[str, Any]:
         return self.ask({"do": "step", "step": slug, "applies": applies})
+
+    def reach(self, slug: str) -> dict[str, Any]:
+        """Start a step, passing over those before it."""
+        for one in STEPS[: STEPS.index(slug)]:
+            self.step(one, applies=False)
+        return self.step(slug)
 
     def verb(self, verb: str, step: str, command: str, **more: Any) -> dict[str, Any]:
         return self.ask({"do": verb, "step": step, "what": {"command": command}, **more})

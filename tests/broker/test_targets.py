@@ -205,10 +205,12 @@ shell = "counts"
 [[look]]
 command = "awk '{{print $1}}' {name}"
 [[change]]
+step = "look"
 api = "a.b.Move"
 args = { id = "@element", online = "{online}", force = false, n = 3 }
 deadline = "1 s"
 [[change]]
+step = "look"
 api = "a.b.Each"
 args = { node = "{node}" }
 slots = { node = "count" }

@@ -65,22 +65,19 @@ def test_a_step_whose_look_failed_is_done_once_the_look_is_met(desk: Desk, raw) 
 def test_a_change_is_proved_on_its_own_element_and_not_by_the_peer(desk: Desk, raw) -> None:
     run = raw()
     run.begin("resolver1", parameters={"service": "zabbix-agent"})
-    run.step("look")
-    assert "done" in run.verb("change", "look", RESTART)
-    run.verb("prove", "look", ACTIVE, on=["resolver2"])
-    assert "did not prove it" in run.step("drain", applies=False)["error"]["words"]
+    run.reach("restart")
+    assert "done" in run.verb("change", "restart", RESTART)
+    run.verb("prove", "restart", ACTIVE, on=["resolver2"])
+    assert "did not prove it" in run.step("reload", applies=False)["error"]["words"]
 
 
-def test_a_change_that_need_not_be_proved_does_not_excuse_one_that_must(desk: Desk, raw) -> None:
+def test_a_change_of_another_step_is_refused_in_each_step_but_its_own(desk: Desk, raw) -> None:
     run = raw()
     run.begin("hcore1", parameters={"service": "nginx"})
     run.step("look")
-    assert "done" in run.verb("change", "look", RESTART)
-    assert "done" in run.verb("change", "look", "bash /root/scripts/disable_me.sh")
-    assert "did not prove it" in run.step("drain", applies=False)["error"]["words"]
-    run.step("look")
-    run.verb("change", "look", "bash /root/scripts/enable_me.sh")
-    run.verb("prove", "look", ACTIVE, expect=SAYS_ACTIVE)
+    refused = run.verb("change", "look", "bash /root/scripts/disable_me.sh")["error"]
+    assert "belongs to step drain" in refused["words"]
+    assert not desk.record().sent("change")
 
 
 def test_a_require_outside_its_step_is_refused(desk: Desk, raw) -> None:
@@ -93,9 +90,9 @@ def test_a_require_outside_its_step_is_refused(desk: Desk, raw) -> None:
 def test_an_interrupt_that_overtakes_a_change_stops_it_from_being_sent(desk: Desk, raw) -> None:
     run = raw()
     run.begin()
-    run.step("look")
-    run.send({"do": "look", "step": "look", "what": {"command": "df -h"}})
-    run.send({"do": "change", "step": "look", "what": {"command": RESTART}})
+    run.reach("restart")
+    run.send({"do": "look", "step": "restart", "what": {"command": "df -h"}})
+    run.send({"do": "change", "step": "restart", "what": {"command": RESTART}})
     run.send({"do": "interrupt"})
     run.answer()
     run.answer()
@@ -106,9 +103,9 @@ def test_an_interrupt_that_overtakes_a_change_stops_it_from_being_sent(desk: Des
 def test_nothing_more_is_sent_for_a_client_that_is_gone(desk: Desk, raw) -> None:
     run = raw()
     run.begin()
-    run.step("look")
-    waits = {"do": "prove", "step": "look", "what": {"command": ACTIVE}, "hold": "5 s"}
-    change = {"do": "change", "step": "look", "what": {"command": RESTART}}
+    run.reach("restart")
+    waits = {"do": "prove", "step": "restart", "what": {"command": ACTIVE}, "hold": "5 s"}
+    change = {"do": "change", "step": "restart", "what": {"command": RESTART}}
     run.socket.sendall(b"".join(json.dumps(one).encode() + b"\n" for one in (waits, change)))
     wait_for(lambda: desk.record().sent("prove"), 10)
     run.close()
@@ -119,13 +116,13 @@ def test_nothing_more_is_sent_for_a_client_that_is_gone(desk: Desk, raw) -> None
 def test_a_hold_that_was_cut_short_proves_nothing(desk: Desk, raw) -> None:
     run = raw()
     run.begin()
-    run.step("look")
-    assert "done" in run.verb("change", "look", RESTART)
-    run.send({"do": "prove", "step": "look", "what": {"command": ACTIVE}, "expect": SAYS_ACTIVE, "hold": "20 s"})
+    run.reach("restart")
+    assert "done" in run.verb("change", "restart", RESTART)
+    run.send({"do": "prove", "step": "restart", "what": {"command": ACTIVE}, "expect": SAYS_ACTIVE, "hold": "20 s"})
     wait_for(lambda: desk.record().sent("prove"), 10)
     run.send({"do": "interrupt"})
     assert run.answer() == {"interrupted": True}
-    assert "error" in run.step("drain", applies=False)
+    assert "error" in run.step("reload", applies=False)
     run.close()
     assert sealed(desk).state == "interrupted"
 

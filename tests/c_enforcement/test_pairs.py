@@ -35,8 +35,8 @@ def begun(raw, element: str):
 
 def test_the_peer_of_a_member_that_a_failed_run_left_out_is_refused_until_it_is_back(desk: Desk, raw) -> None:
     run = begun(raw, "hcore1")
-    run.step("look")
-    assert "done" in run.verb("change", "look", OUT, undo=BACK)
+    run.reach("drain")
+    assert "done" in run.verb("change", "drain", OUT, undo=BACK)
     run.close()
     wait_for(lambda: desk.record().sealed, 10)
     other = begun(raw, "hcore2")
@@ -44,8 +44,8 @@ def test_the_peer_of_a_member_that_a_failed_run_left_out_is_refused_until_it_is_
     assert other.answered["error"]["exit"] == 7
     assert not desk.record().sent()
     again = begun(raw, "hcore1")
-    again.step("look")
-    assert "done" in again.verb("change", "look", BACK)
+    again.reach("enable")
+    assert "done" in again.verb("change", "enable", BACK)
     assert not NOTE.exists()
     again.close()
     wait_for(lambda: desk.record().sealed, 10)
@@ -54,8 +54,8 @@ def test_the_peer_of_a_member_that_a_failed_run_left_out_is_refused_until_it_is_
 
 def test_a_broker_that_was_killed_leaves_the_member_noted(desk: Desk, raw) -> None:
     run = begun(raw, "hcore1")
-    run.step("look")
-    assert "done" in run.verb("change", "look", OUT, undo=BACK)
+    run.reach("drain")
+    assert "done" in run.verb("change", "drain", OUT, undo=BACK)
     broker = desk.record().intent["broker"]["pid"]
     os.kill(broker, signal.SIGKILL)
     with contextlib.suppress(ConnectionError):
@@ -68,6 +68,6 @@ def test_a_broker_that_was_killed_leaves_the_member_noted(desk: Desk, raw) -> No
 
 def test_an_undo_that_the_scope_does_not_know_cannot_shut_the_pair(raw) -> None:
     run = begun(raw, "hcore1")
-    run.step("look")
-    assert "done" in run.verb("change", "look", OUT, undo="call somebody")
+    run.reach("drain")
+    assert "done" in run.verb("change", "drain", OUT, undo="call somebody")
     assert not NOTE.exists()

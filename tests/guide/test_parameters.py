@@ -172,7 +172,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_known_one() -> None:
 def test_a_name_that_resembles_none_is_refused_with_all_of_them() -> None:
     with pytest.raises(InputError) as refused:
         RESTART.parameters.check({**GIVEN, "zzzzzzz": 1})
-    assert "element, mode, reason, service" in refused.value.next
+    assert "element, mode, follows, reason, service" in refused.value.next
 
 
 def test_a_missing_required_parameter_is_named() -> None:
@@ -184,6 +184,7 @@ def test_defaults_are_filled_in() -> None:
     assert RESTART.parameters.check(GIVEN) == {
         **GIVEN,
         "mode": "plan",
+        "follows": "",
         "reason": "",
         "action": "restart",
         "through": "platform",
@@ -284,3 +285,19 @@ def test_no_names_make_anything_but_values_or_an_input_error(values: dict[str, A
     except InputError:
         return
     assert set(values) <= {"element", "mode", "reason"}
+
+
+CONFIRMED = {**GIVEN, "mode": "apply", "reason": "why"}
+
+
+@pytest.mark.parametrize(("given", "well"), [("uh-01", True), ("", False), ("uh-02", False), ("uh-01 ", False)])
+def test_what_confirms_the_element_repeats_its_name_or_nothing_is_applied(given: str, well: bool) -> None:
+    confirm = Parameter("confirm", "str", "", "the name again", confirms="element")
+    known = Parameters({**RESTART.parameters.known, "confirm": confirm})
+    values = {**CONFIRMED, "element": "uh-01", "confirm": given}
+    assert known.check({**values, "mode": "plan"})
+    if well:
+        assert known.check(values)["confirm"] == "uh-01"
+    else:
+        with pytest.raises(InputError, match="confirm must repeat element"):
+            known.check(values)

@@ -132,7 +132,7 @@ def test_a_slot_of_unknown_type_is_refused() -> None:
 
 
 def test_a_slot_of_an_api_argument_is_typed_like_any_other() -> None:
-    call = '[[change]]\napi = "a.b.C"\nargs = { nodeid = "{node}" }\ndeadline = "1 s"\n'
+    call = '[[change]]\nstep = "look"\napi = "a.b.C"\nargs = { nodeid = "{node}" }\ndeadline = "1 s"\n'
     assert "slot node has no type" in refusal(call)
     assert parsed(call + 'slots = { node = "count" }\n').find("a.b.C", "change", UH, {"nodeid": "{node}"})
 
@@ -160,7 +160,7 @@ def test_a_change_names_its_deadline() -> None:
 
 
 def test_settle_is_a_look_of_the_same_scope() -> None:
-    change = '[[change]]\ncommand = "a"\ndeadline = "1 s"\nsettle = "b"\n'
+    change = '[[change]]\nstep = "look"\ncommand = "a"\ndeadline = "1 s"\nsettle = "b"\n'
     assert "settle" in refusal(change)
     assert parsed(change + '[[look]]\ncommand = "b"\n').entries[1].settle == "b"
 
@@ -319,3 +319,25 @@ def test_a_star_in_a_files_path_stays_within_its_folder() -> None:
         "/ETC/hosts",
     ):
         assert edit.file(path) is None
+
+
+CHANGE = '[[change]]\ncommand = "a"\ndeadline = "1 s"\n'
+
+
+def test_a_change_names_its_step_and_only_steps_of_its_scope() -> None:
+    assert "names its step" in refusal(CHANGE)
+    assert "names its step" in refusal(CHANGE + 'step = "later"\n')
+    assert parsed(CHANGE + 'step = "look"\n').entries[0].steps == ("look",)
+
+
+def test_an_effect_is_of_a_change_and_one_that_the_invariants_know() -> None:
+    assert "effect" in refusal(CHANGE + 'step = "look"\neffect = "breaks"\n')
+    assert "effect" in refusal('[[look]]\ncommand = "a"\neffect = "reboots"\n')
+    assert "at is" in refusal(CHANGE + 'step = "look"\nat = "peer"\n')
+
+
+def test_a_whole_record_names_its_argument_how_it_is_read_and_what_it_must_hold() -> None:
+    record = 'record = { arg = "hdnode", read = "a.b.Get", must = ["soapPort"] }\n'
+    found = parsed('[[change]]\nstep = "look"\napi = "a.b.Edit"\ndeadline = "1 s"\n' + record).entries[0].record
+    assert found == scopes.WholeRecord("hdnode", "a.b.Get", ("soapPort",))
+    assert "broken scope" in refusal(CHANGE + 'step = "look"\nrecord = { arg = "hdnode", write = "x" }\n')

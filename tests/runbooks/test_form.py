@@ -324,7 +324,7 @@ def parameters_are_the_scopes(book: Book) -> None:
         told[found[1]] = (found[2], ast.literal_eval(found[3]), found[4])
     known = book.scope.parameters.known
     assert told == {name: (p.type, p.default, p.help) for name, p in known.items()}
-    common = ["mode", "reason"]
+    common = ["mode", "follows", "reason"]
     assert list(told) == ["element", *[n for n in known if n not in ("element", *common)], *common]
 
 

@@ -126,16 +126,17 @@ def _target(grounds: Grounds, verb: str, what: dict[str, Any], element: Element,
     entry = _entry(grounds, verb, template, element, args)
     if args is not None:
         return _call(grounds, entry, element, given)
-    filled = {name: _slot(grounds, entry, name, given) for name in slots.names(template)}
+    filled = {name: _slot(grounds, entry, element, name, given) for name in slots.names(template)}
     unused = set(given) - set(filled)
     if unused:
         raise InputError(f"no slot {', '.join(sorted(unused))} in {template}")
     deadline = int(entry.deadline) if entry.verb == "change" else None
+    ctid = element.ctid if entry.at == "element" else None
     if entry.shell:
-        line = quoting.raw_line(slots.fill(template, {}), ctid=element.ctid, deadline=deadline)
+        line = quoting.raw_line(slots.fill(template, {}), ctid=ctid, deadline=deadline)
     else:
         argv = [slots.fill(token, filled) for token in entry.tokens()]
-        line = quoting.remote_line(argv, ctid=element.ctid, deadline=deadline)
+        line = quoting.remote_line(argv, ctid=ctid, deadline=deadline)
     host = grounds.platform.element(element.host)
     shown = quoting.shown_line(grounds.platform.ssh.config, host.name, line)
     return Target(entry, element, host, template, filled, line, shown)
@@ -183,8 +184,10 @@ def _not_in_scope(grounds: Grounds, wanted: str, template: str, kind: str, args:
     )
 
 
-def _slot(grounds: Grounds, entry: scopes.Entry, name: str, given: dict[str, Any]) -> str:
+def _slot(grounds: Grounds, entry: scopes.Entry, element: Element, name: str, given: dict[str, Any]) -> str:
     known = grounds.scope.parameters.known
+    if entry.slots.get(name) == "@ctid":
+        return _ctid(element, entry, name in given)
     if name in known and name not in entry.slots:
         value, kind = grounds.parameters[name], known[name].slot or "text"
         if name in given:
@@ -199,6 +202,13 @@ def _slot(grounds: Grounds, entry: scopes.Entry, name: str, given: dict[str, Any
         raise InputError(f"slot {name}: {error}", command=entry.template) from None
     refuse_into_containers(text)
     return text
+
+
+def _ctid(element: Element, entry: scopes.Entry, given: bool) -> str:
+    if given or element.ctid is None:
+        words = "cannot be given" if given else f"has no value: {element.name} is no container"
+        raise RefusedError(f"the container's number is bound by the broker and {words}", command=entry.template)
+    return str(element.ctid)
 
 
 def refuse_into_containers(path: str) -> None:
@@ -240,7 +250,7 @@ def _argument(grounds: Grounds, entry: scopes.Entry, element: Element, value: An
     if isinstance(value, str) and value.startswith("@"):
         raise InputError(f"{value} is not bound by this broker", next="the scope's file names @element or @env")
     if isinstance(value, str) and slots.names(value):
-        return slots.fill(value, {name: _slot(grounds, entry, name, given) for name in slots.names(value)})
+        return slots.fill(value, {name: _slot(grounds, entry, element, name, given) for name in slots.names(value)})
     return value
 
 

@@ -109,6 +109,8 @@ class Verbs:
         """Send or list a change. UnknownError keeps the element held."""
         step = self._step(request)
         found = [t for one in self._each(request) for t in targets(self.grounds, "change", one)]
+        for target in found:
+            _refuse_elsewhere(step, target)
         undo = str(request.get("undo", ""))
         if self.mode != "apply":
             return self._plan(found, "change", step, "exit 0", f"to take it back: {undo}" if undo else "")
@@ -321,6 +323,13 @@ class Verbs:
         )
         then = f'see "If it goes wrong" in runbooks/{self.commands.runbook}; nothing was repeated'
         return FailedError(f"{words}: {seen.note}", where=where, command=target.shown, answer=answer, next=then)
+
+
+def _refuse_elsewhere(step: Step, target: Target) -> None:
+    """RefusedError for a change that belongs to another step."""
+    if step.slug not in target.entry.steps:
+        its = " or ".join(target.entry.steps)
+        raise RefusedError(f"this change belongs to step {its}", command=target.template, next=f"run step {its}")
 
 
 def _seconds(request: dict[str, Any], key: str, default: float) -> float:

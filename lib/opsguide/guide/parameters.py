@@ -6,7 +6,8 @@
 - Text has at most 4096 characters, text of several lines 256 Ki; a list has at most 1000 entries.
 - A whole number fits 64 bits; a float is a finite number.
 - A value with choices is one of them or the default; with `slot` it fits that slot type.
-- A required parameter is not empty. An unknown name is refused with the nearest known one.
+- A required parameter is not empty. One that `confirms` another repeats its value, or nothing is applied.
+- An unknown name is refused with the nearest known one.
 - Text from a command line is read by the declared type: `010` stays text for str and is refused for int.
 """
 
@@ -39,6 +40,7 @@ class Parameter:
     lines: bool = False
     minimum: float | None = None
     maximum: float | None = None
+    confirms: str = ""
 
     def check(self, value: Any) -> Any:
         """The value itself; InputError that names parameter and mend."""
@@ -110,6 +112,7 @@ def _shown(value: Any) -> str:
 COMMON = (
     Parameter("element", "str", "", "host or container, as `opsguide elements` lists it", True, slot="name"),
     Parameter("mode", "str", "plan", "plan or apply", choices=("plan", "apply")),
+    Parameter("follows", "str", "", "id of the plan to carry out, or of the run to go on from", slot="run"),
     Parameter("reason", "str", "", "why, for the record", lines=True),
 )
 
@@ -135,4 +138,8 @@ class Parameters:
         checked = {n: p.check(values.get(n, p.default)) for n, p in self.known.items()}
         if checked.get("mode") == "apply" and not str(checked.get("reason", "")).strip():
             raise InputError("an empty reason", next="say why in reason: it stands in the record (mode apply)")
+        for name, known in self.known.items():
+            if known.confirms and checked.get("mode") == "apply" and checked[name] != checked[known.confirms]:
+                words = f"{name} must repeat {known.confirms} before anything is changed: {checked[known.confirms]}"
+                raise InputError(words, next=f"{known.help}: {name}={checked[known.confirms]}")
         return checked

@@ -4,9 +4,14 @@
 - A template that differs by one character is not in the scope.
 - An entry is for kinds of element; on another kind it is not in the scope.
 - An entry is a look or a change, on the element itself unless `on` names a related one.
-- A change names its deadline; one that nothing proves says why in `unproven`; `settle` is a look of the same scope.
+- With `at = "host"` the line goes to the host that carries the element; the element stays the subject.
+- A change names its deadline and the steps that may send it; one that nothing proves says why in `unproven`; `settle`
+  is a look of the same scope; `undo` is a change of the same scope, or words where there is none.
+- An `effect` says what a change does to its element, for the invariants: it takes it out, puts it back, empties it,
+  removes it or reboots it.
+- An API method that stores a whole record names it in `record`: the argument, the method that reads it, what it holds.
 - `shell` is for looks without slots only, and says why.
-- A slot is typed by its entry or by the parameter of its name, never by both.
+- A slot is typed by its entry or by the parameter of its name, never by both; `@ctid` is bound in the broker.
 - Common looks belong to every scope; looks of the service map belong to the run that named the service.
 - A path belongs to an activity; only that activity's runs edit it, and a refusal names its runbook.
 - A star in a file's path stays within its folder.
@@ -32,11 +37,29 @@ from opsguide.guide.kinds import KINDS
 from opsguide.guide.parameters import COMMON, TYPES, Parameter, Parameters
 
 RELATED = ("peer", "containers", *KINDS)
+EFFECTS = ("takes-out", "puts-back", "empties", "removes", "reboots")
+BOUND = ("@ctid",)
+PLACES = ("element", "host")
+
+
+@dataclass(frozen=True)
+class WholeRecord:
+    """An API argument that is a whole record: read by method `read`, changed, and sent back in argument `arg`.
+
+    `must` names the fields without which the record is not sent (what is left out is lost).
+    """
+
+    arg: str
+    read: str
+    must: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One allowed command; `args` are the bound arguments of an API method, None for a command."""
+    """One allowed command; `args` are the bound arguments of an API method, None for a command.
+
+    `steps` are the steps that may send a change, `at` where its line goes: to the `element`, or to its `host`.
+    """
 
     template: str
     verb: str
@@ -49,6 +72,11 @@ class Entry:
     settle: str = ""
     unproven: str = ""
     shell: str = ""
+    steps: tuple[str, ...] = ()
+    effect: str = ""
+    undo: str = ""
+    at: str = "element"
+    record: WholeRecord | None = None
 
     def tokens(self) -> list[str]:
         """The template as the words of an argument vector, slots unfilled."""
@@ -130,8 +158,7 @@ def _scope(activity: str, table: dict[str, Any], digest: str) -> Scope:
     related = {kind: tuple(names) for kind, names in table.get("related", {}).items()}
     for entry in entries:
         _hold_rules(entry, parameters)
-        if entry.settle and not any(e.verb == "look" and e.template == entry.settle for e in entries):
-            raise ValueError(f"{entry.template}: settle names no look of this scope")
+        _hold_places(entry, entries, table["steps"])
     _hold_names(table, related)
     return Scope(
         activity,
@@ -145,6 +172,18 @@ def _scope(activity: str, table: dict[str, Any], digest: str) -> Scope:
     )
 
 
+def _hold_places(entry: Entry, entries: list[Entry], steps: list[str]) -> None:
+    """What an entry says of other parts of its scope."""
+    if entry.settle and not any(e.verb == "look" and e.template == entry.settle for e in [*entries, *common_looks()]):
+        raise ValueError(f"{entry.template}: settle names no look of this scope")
+    if entry.verb == "change" and (not entry.steps or set(entry.steps) - set(steps)):
+        raise ValueError(f"{entry.template}: a change names its step, one of {', '.join(steps)}")
+    if entry.effect and (entry.verb != "change" or entry.effect not in EFFECTS):
+        raise ValueError(f"{entry.template}: effect is of a change, and one of {', '.join(EFFECTS)}")
+    if entry.at not in PLACES:
+        raise ValueError(f"{entry.template}: at is one of {', '.join(PLACES)}")
+
+
 def _parameter(name: str, fields: dict[str, Any]) -> Parameter:
     given: dict[str, Any] = {k: tuple(v) if k == "choices" else v for k, v in fields.items()}
     found = Parameter(name=name, **given)
@@ -152,6 +191,8 @@ def _parameter(name: str, fields: dict[str, Any]) -> Parameter:
         raise ValueError(f"parameters.{name}: type {found.type} with default {found.default!r}")
     if found.slot and found.slot not in slots.TYPES:
         raise ValueError(f"parameters.{name}: unknown slot type {found.slot}")
+    if found.confirms and (found.type != "str" or found.default):
+        raise ValueError(f"parameters.{name}: what confirms is an empty str that is filled in")
     return found
 
 
@@ -161,6 +202,10 @@ def _hold_names(table: dict[str, Any], related: dict[str, tuple[str, ...]]) -> N
         raise ValueError(f"steps: each a word, once: {steps}")
     if table.get("service", "") not in ("", *table.get("parameters", {})):
         raise ValueError(f"service: {table['service']} is no parameter")
+    known = {*table.get("parameters", {}), "element"}
+    for name, fields in table.get("parameters", {}).items():
+        if fields.get("confirms", "element") not in known:
+            raise ValueError(f"parameters.{name}: confirms names no parameter")
     if set(related) - set(KINDS) or any(set(words) - set(RELATED) for words in related.values()):
         raise ValueError(f"related: a kind of element, then any of {', '.join(RELATED)}")
 
@@ -172,6 +217,11 @@ def _entry(row: dict[str, Any], verb: str) -> Entry:
     for name in ("kinds", "on"):
         if name in fields:
             fields[name] = tuple(fields[name])
+    if "step" in fields:
+        named = fields.pop("step")
+        fields["steps"] = (named,) if isinstance(named, str) else tuple(named)
+    if "record" in fields:
+        fields["record"] = WholeRecord(**{k: tuple(v) if k == "must" else v for k, v in fields["record"].items()})
     if "deadline" in fields:
         fields["deadline"] = duration(fields["deadline"])
     elif verb == "change":
@@ -183,7 +233,7 @@ def _hold_rules(entry: Entry, parameters: dict[str, Parameter]) -> None:
     texts = [entry.template, *(str(value) for value in (entry.args or {}).values())]
     for name in (name for text in texts for name in slots.names(text)):
         kind = entry.slots.get(name) or (parameters[name].slot if name in parameters else "")
-        if kind not in slots.TYPES:
+        if kind not in slots.TYPES and kind not in BOUND:
             raise ValueError(f"{entry.template}: slot {name} has no type")
     if twice := set(entry.slots) & set(parameters):
         raise ValueError(f"{entry.template}: slot {min(twice)} is the parameter of that name")

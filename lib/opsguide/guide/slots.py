@@ -25,6 +25,7 @@ TYPES: dict[str, tuple[str, str]] = {
     "path": (r"/[^\x00-\x1f\x7f*?\[\]{}]{1,1023}", "an absolute path"),
     "log": (r"/var/log/[A-Za-z0-9._/@+-]{1,255}", "a file below /var/log"),
     "text": (r"[^-\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,1023}", "one line of text that does not start with a dash"),
+    "run": (r"[0-9]{8}T[0-9]{6}Z-[a-z0-9][a-z0-9-]*-[0-9a-f]{8}", "the id of a run, as `opsguide records` lists it"),
     "duration": (r"[0-9]+(\.[0-9]+)? ?(s|min|h|d)", "a duration, like 60 s or 2 h"),
 }
 
