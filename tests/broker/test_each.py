@@ -10,12 +10,13 @@ import pytest
 from opsguide.broker.verbs import Verbs
 from opsguide.errors import InputError
 
-LATER = {"each": {"later": 1}}
+LATER = {"each": {"later": 1}, "step": "move", "what": {"command": "vzctl start {ctid}"}}
 
 
 def verbs(mode: str) -> Verbs:
-    said = SimpleNamespace(write=lambda *a, **k: {}, show=lambda event: None)
-    return Verbs(cast(Any, None), cast(Any, said), cast(Any, None), cast(Any, None), mode)
+    said = SimpleNamespace(write=lambda *a, **k: k, show=lambda event: None, number=lambda: 1)
+    grounds = SimpleNamespace(element=SimpleNamespace(name="uh-01"))
+    return Verbs(cast(Any, grounds), cast(Any, said), cast(Any, None), cast(Any, None), mode)
 
 
 def test_rows_that_are_not_known_are_refused_in_apply() -> None:
@@ -23,5 +24,7 @@ def test_rows_that_are_not_known_are_refused_in_apply() -> None:
         verbs("apply")._each(LATER)
 
 
-def test_rows_that_are_not_known_are_only_noted_in_a_plan() -> None:
-    assert verbs("plan")._each(LATER) == []
+def test_rows_that_are_not_known_stand_in_a_plan_as_a_rule() -> None:
+    one = verbs("plan")
+    assert one._each(LATER) == []
+    assert [(e["step"], e["later"], e["on"]) for e in one.listed] == [("move", "vzctl start {ctid}", "uh-01")]

@@ -217,7 +217,7 @@ slots = { node = "count" }
 deadline = "1 s"
 [[look]]
 api = "a.b.Bad"
-args = { to = "@related" }
+args = { to = "@nobody" }
 """
 
 
@@ -226,7 +226,7 @@ def test_an_entry_for_related_elements_only_is_not_for_the_element_itself(lab: P
 
 
 def test_related_elements_are_those_that_the_scope_lists_by_kind(lab: Platform) -> None:
-    assert set(grounds(lab, "uh-01", SCOPE).related()) == {"node101", "node102", "uh-02", "new-01"}
+    assert set(grounds(lab, "uh-01", SCOPE).related()) == {"node101", "node102", "uh-02"}
     assert set(grounds(lab, "ih-01", SCOPE).related()) == set()
     assert set(grounds(lab, "hcore1").related()) == {"hcore2"}
     assert set(grounds(lab, "gate1").related()) == set()
@@ -368,7 +368,7 @@ def test_an_element_without_a_number_of_the_platform_cannot_be_bound(lab: Platfo
 
 def test_a_binding_that_nobody_knows_is_never_sent_as_text(lab: Platform) -> None:
     refused(
-        InputError, "@related is not bound", call, grounds(lab, "uh-01", SCOPE), "look", "a.b.Bad", {"to": "@related"}
+        InputError, "@nobody is not bound", call, grounds(lab, "uh-01", SCOPE), "look", "a.b.Bad", {"to": "@nobody"}
     )
 
 

@@ -54,7 +54,7 @@ class Command:
 
     `screen` is what the operator sees: `live` all of it, `sent` the line alone (the caller shows the answer),
     `failure` only what fails, `nothing`. `judged` is off for a proof of kind, which has its own judge.
-    `always`: an interrupt does not stop it.
+    `always`: an interrupt does not stop it. `pin`: a look at the starting state.
     """
 
     target: Target
@@ -70,6 +70,7 @@ class Command:
     screen: str = "live"
     judged: bool = True
     always: bool = False
+    pin: bool = False
 
 
 @dataclass
@@ -198,6 +199,9 @@ class Commands:
             undo=command.undo or None,
             note=command.note,
             settle=target.entry.settle,
+            key=target.key,
+            **({"effect": target.entry.effect} if target.entry.effect else {}),
+            **({"pin": True} if command.pin else {}),
             **({"try": command.tries} if command.tries > 1 else {}),
         )
 
@@ -244,7 +248,7 @@ class Commands:
         text = self._reach.redactor.text(body)
         spool = self._folder.journal.output(number, "out")
         spool.write(text)
-        return Seen(STATES[got.outcome], got.result, got.seconds, text, fields=spool.close())
+        return Seen(STATES[got.outcome], got.result, got.seconds, text, fields=spool.close(), raw=body.encode())
 
     @staticmethod
     def _judge(command: Command, expect: dict[str, Any], seen: Seen) -> None:

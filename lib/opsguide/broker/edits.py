@@ -81,7 +81,16 @@ class Edit:
             "expect_words": "",
             "words": f"{self.path}: {words}",
             "diff": self.diff,
+            "path": self.path,
+            "key": self.key,
+            "old": _digest(self.old),
+            "new": _digest(self.new),
         }
+
+    @property
+    def key(self) -> str:
+        """What makes two edits of a step the same edit."""
+        return hashlib.sha256(f"edit {self.grounds.element.name} {self.path}".encode()).hexdigest()[:16]
 
     @property
     def target(self) -> Target:

@@ -51,6 +51,11 @@ def leaves(grounds: Grounds, state: State, target: Target, undo: str, run: str) 
     return new
 
 
+def is_out(state: State, element: str) -> bool:
+    """Whether a member is noted as taken out."""
+    return _note(state, element).exists()
+
+
 def returns(state: State, target: Target) -> None:
     """The change ended well: when it is what puts the member back, the note goes."""
     if _note(state, target.element.name).exists() and _read(state, target.element.name).get("undo") == target.template:

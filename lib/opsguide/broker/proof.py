@@ -7,6 +7,7 @@
 - The platform API contradicting refuses; its silence is recorded and passes, and so does what it cannot be asked for
   want of a number in the inventory.
 - An element that is joining has no role yet: its host key and machine id must do.
+- A host that is leaving may be gone from the platform API already; then the host alone proves what it is.
 """
 
 from __future__ import annotations
@@ -44,7 +45,14 @@ class Proof:
     evidence: list[dict[str, Any]]
 
 
-def prove(platform: Platform, element: Element, ask: Ask, ask_api: AskApi, host_key: Callable[[], str]) -> Proof:
+def prove(
+    platform: Platform,
+    element: Element,
+    ask: Ask,
+    ask_api: AskApi,
+    host_key: Callable[[], str],
+    leaving: bool = False,
+) -> Proof:
     """Gather the evidence for one element and judge it. `ask` sends a command to the element's host."""
     host = platform.element(element.host)
     machine = ask("cat /etc/machine-id")
@@ -52,7 +60,7 @@ def prove(platform: Platform, element: Element, ask: Ask, ask_api: AskApi, host_
     if not element.joining:
         evidence.append(_role(host, ask(f"cat {platform.ssh.role_marker}")))
         evidence += _containers(platform, element, ask("vzlist -a -H -o ctid,hostname"))
-    api = _api(platform, element, host, ask_api)
+    api = _api(platform, element, host, ask_api, leaving)
     return _verdict(element, evidence, api)
 
 
@@ -95,7 +103,7 @@ def _is_named(platform: Platform, element: Element, name: str) -> bool:
     return first == f"node{element.node}-{element.env}"
 
 
-def _api(platform: Platform, element: Element, host: Element, ask_api: AskApi) -> str:
+def _api(platform: Platform, element: Element, host: Element, ask_api: AskApi, leaving: bool) -> str:
     if platform.api is None:
         return "not configured"
     if element.joining:
@@ -105,7 +113,7 @@ def _api(platform: Platform, element: Element, host: Element, ask_api: AskApi) -
         return "silent"
     row = next((r for r in hosts if str(r.get("id")) == str(host.id)), None)
     if row is None:
-        return "contradicts"
+        return "no longer listed" if leaving else "contradicts"
     infrastructure = str(row.get("status", row.get("type", ""))) in INFRASTRUCTURE
     if infrastructure != (host.kind == kinds.KINDS[1]):
         return "contradicts"

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from opsguide import __version__, places
-from opsguide.broker import pairs, proof, requests, sources
+from opsguide.broker import calls, following, pairs, proof, requests, sources
 from opsguide.broker.commands import Command, Commands, Reach
 from opsguide.broker.order import Steps
 from opsguide.broker.state import Locks, State
-from opsguide.broker.targets import Grounds, Target, own, shown_call
+from opsguide.broker.targets import Grounds, Target, own
 from opsguide.broker.verbs import Verbs
 from opsguide.errors import InputError, OpsguideError, RefusedError, StoreError, UnknownError, UnreachableError
 from opsguide.guide import decision, editions, kinds, scopes, services
@@ -100,7 +100,10 @@ class Run:
         wrong = [n for n in named if n not in found]
         if wrong:
             raise RefusedError(f"{wrong[0]} is not a related {kinds.words(kind)}", next=f"eligible: {', '.join(found)}")
-        return [shape(found[n]) for n in (named or found)]
+        names = tuple(named or found)
+        if kind == self.grounds.element.kind:
+            self.grounds = self.verbs.grounds = replace(self.grounds, chosen=names)
+        return [shape(found[n]) for n in names]
 
     def cells_so_far(self, cells: list[str]) -> None:
         """The cells that ran before `begin`, and the one that `begin` stands in."""
@@ -147,12 +150,15 @@ class Run:
             requests.write(self.folder, self.grounds, self.cell, self.verbs.listed)
             return self.end("requested", 3, f"request written for {self.cell.who_may}; {self.cell.next}")
         if self.verbs.mode == "plan":
-            count = sum(e["verb"] in ("change", "edit") for e in self.verbs.listed)
-            return self.end(
-                "succeeded", 0, f"planned: {count} change{'' if count == 1 else 's'} listed, nothing changed"
-            )
+            return self.end("succeeded", 0, self._planned())
         self.verbs.keep()
         return self.end("succeeded", 0, self._done())
+
+    def _planned(self) -> str:
+        """Seal the plan into the record; how many changes it lists."""
+        count = sum(e["verb"] in ("change", "edit") for e in self.verbs.listed)
+        digest = following.write_plan(self.folder, self.verbs.listed, self.verbs.pins)
+        return f"planned: {count} change{'' if count == 1 else 's'} listed, nothing changed; plan {digest[:12]}"
 
     def _done(self) -> str:
         """What was done, what was passed over, and whether cells were the operator's own."""
@@ -182,6 +188,8 @@ class Run:
             if self.open_cell:
                 done = "ok" if state in ("succeeded", "requested") else "interrupted"
                 self.commands.write("cell-end", cell=self.open_cell["cell"], state=done, seconds=0)
+            if against := following.compared(self.verbs.follow, self.verbs.made):
+                self.commands.show(self.commands.write("compared", **against))
             sealed = sealing.seal(self.folder, state, status, why)
             self.sealed = state
             self.commands.show({"type": "end", "state": state, "words": why, "exit": status})
@@ -217,12 +225,15 @@ def begin(
     parameters = ruled.parameters.check(given) if ruled else given
     chosen = services.find(kind, element.component, parameters[ruled.service]) if ruled and ruled.service else None
     intent = intent_of(asker, platform, edition, activity, scope, element, cell, parameters, request)
+    follow = following.load(Archive(asker.records), reach.redactor.value(intent), state.settled)  # type: ignore[arg-type]
+    intent["follows"] = follow.facts()
     folder = Archive(asker.records).start(reach.redactor.value(intent))  # type: ignore[arg-type]
     commands = Commands(folder, state, reach, say, asker.person["name"], str(asker.records))
     if scope is None:
         scope = scopes.Scope(activity.slug, "", (), Parameters(), (), (), {})
     grounds = Grounds(platform, scope, element, kind, parameters, chosen)
-    run = Run(folder, grounds, Verbs(grounds, commands, state, Steps(scope.steps), cell.mode), cell)
+    verbs = Verbs(grounds, commands, state, Steps(scope.steps), cell.mode, follow=follow)
+    run = Run(folder, grounds, verbs, cell)
     watch(run)
     cells = request.get("cells")
     run.cells_so_far([str(source) for source in cells] if isinstance(cells, list) else [])
@@ -250,6 +261,7 @@ def _admit(run: Run, state: State, asker: Asker, reach: Reach) -> None:
         state.refuse_held(locked)
         pairs.refuse_other(run.grounds, state)
     _prove(run, reach)
+    run.verbs.compare_with_plan()
 
 
 def _prove(run: Run, reach: Reach) -> None:
@@ -265,11 +277,12 @@ def _prove(run: Run, reach: Reach) -> None:
 
     def ask_api(method: str, args: dict[str, Any]) -> proof.Asked | None:
         entry = scopes.Entry(method, "look", args=args)
-        target = Target(entry, element, host, method, {}, "", shown_call(platform, method, args), args)
+        target = Target(entry, element, host, method, {}, "", calls.shown(platform, method, args), args)
         seen = run.commands.send(Command(target, "proof", "", API_PROOF_SECONDS, screen="nothing", judged=False))
         return proof.Asked(seen.exit, seen.text) if seen.exit is not None else None
 
-    found = proof.prove(platform, element, ask, ask_api, lambda: reach.connections.host_key(host))
+    leaving = run.cell.slug == "user-host-decommission"
+    found = proof.prove(platform, element, ask, ask_api, lambda: reach.connections.host_key(host), leaving)
     event = run.commands.write(
         "proof", element=element.name, verdict=found.verdict, evidence=found.evidence, api=found.api, words=found.words
     )

@@ -108,6 +108,14 @@ class State:
             raise
         return locks
 
+    def settled(self, run: str, command: int) -> str:
+        """What a person said of an unknown change, `done` or `not-done`; empty where nobody has."""
+        try:
+            found = json.loads((self.folder / "settled" / f"{run}.{command}.json").read_text("utf-8"))
+            return str(found.get("found", ""))
+        except (OSError, ValueError, AttributeError):
+            return ""
+
     def holder(self, element: str) -> dict[str, Any] | None:
         """Who has the lock of an element now, or None."""
         path = self._path("locks", element, ".lock")

@@ -9,11 +9,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
 from typing import Any
 
+from opsguide.broker import calls
 from opsguide.errors import InputError, RefusedError
 from opsguide.guide import kinds, scopes, slots
 from opsguide.guide.services import Service
@@ -37,11 +39,18 @@ class Target:
     line: str
     shown: str
     args: dict[str, Any] | None = None
+    same: str = ""
+    pin: str = ""
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        """What makes two changes of a step the same change."""
-        return (self.element.name, self.template, json.dumps(self.args or self.filled, sort_keys=True))
+    def key(self) -> str:
+        """What makes two changes of a step the same change: 16 hex digits over element, template and values.
+
+        A whole record counts by what is changed in it (`same`), not by what else stands in it.
+        """
+        values = self.same or json.dumps(self.args if self.args is not None else self.filled, sort_keys=True)
+        whole = json.dumps([self.element.name, self.template, values])
+        return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,12 @@ class Grounds:
     kind: str
     parameters: dict[str, Any]
     service: Service | None = None
+    chosen: tuple[str, ...] = ()
+
+    def chosen_related(self) -> list[Element]:
+        """What `@related` stands for: what the run chose last among its related elements, or all of its own kind."""
+        found = self.related()
+        return [found[n] for n in self.chosen] or [e for e in found.values() if e.kind == self.element.kind]
 
     def related(self) -> dict[str, Element]:
         """The related elements by name."""
@@ -68,7 +83,12 @@ class Grounds:
             return [self.platform.element(self.element.peer)] if self.element.peer else []
         if word == "containers":
             return self.platform.containers_on(self.element.name)
-        return [e for e in self.platform.elements.values() if e.kind == word and e.name != self.element.name]
+        return [e for e in self.platform.elements.values() if e.kind == word and self._eligible(e)]
+
+    def _eligible(self, other: Element) -> bool:
+        """Another element that is not about to join; a host among its own kind stays within its group."""
+        own_group = self.element.kind != other.kind or not other.is_host or other.group == self.element.group
+        return other.name != self.element.name and not other.joining and own_group
 
     def locked(self) -> list[str]:
         """The elements that a changing run locks: its own, the peer, and on a host the containers."""
@@ -86,7 +106,8 @@ def targets(grounds: Grounds, verb: str, request: dict[str, Any]) -> list[Target
         raise InputError("on= takes a list, slots and arguments take names")
     if request.get("row"):
         given = {name: value for name, value in given.items() if name in _slots_of(what)}
-    return [_target(grounds, verb, what, _element(grounds, str(name)), given) for name in names]
+    row = int(request.get("turn") or 0)
+    return [_target(grounds, verb, what, _element(grounds, str(name)), given, row) for name in names]
 
 
 def _slots_of(what: dict[str, Any]) -> list[str]:
@@ -120,12 +141,14 @@ def _element(grounds: Grounds, name: str) -> Element:
     return related[name]
 
 
-def _target(grounds: Grounds, verb: str, what: dict[str, Any], element: Element, given: dict[str, Any]) -> Target:
+def _target(
+    grounds: Grounds, verb: str, what: dict[str, Any], element: Element, given: dict[str, Any], row: int
+) -> Target:
     template = str(what.get("api") or what.get("command"))
     args = {str(k): v for k, v in (what.get("args") or {}).items()} if "api" in what else None
     entry = _entry(grounds, verb, template, element, args)
     if args is not None:
-        return _call(grounds, entry, element, given)
+        return _call(grounds, entry, element, given, row)
     filled = {name: _slot(grounds, entry, element, name, given) for name in slots.names(template)}
     unused = set(given) - set(filled)
     if unused:
@@ -217,42 +240,14 @@ def refuse_into_containers(path: str) -> None:
         raise RefusedError(f"{path[:120]} leads into a container", next="start a run on that container")
 
 
-def _call(grounds: Grounds, entry: scopes.Entry, element: Element, given: dict[str, Any]) -> Target:
+def _call(grounds: Grounds, entry: scopes.Entry, element: Element, given: dict[str, Any], row: int) -> Target:
     platform, method = grounds.platform, entry.template
     if platform.api is None:
         raise InputError("this platform has no API", where=str(platform.file), next="set api: url and token there")
-    bound = {name: _argument(grounds, entry, element, value, given) for name, value in (entry.args or {}).items()}
-    shown = shown_call(platform, method, bound)
+    binding = calls.Binding(platform, element, grounds.chosen_related(), row)
+    bound = {
+        name: calls.argument(binding, value, lambda slot: _slot(grounds, entry, element, slot, given))
+        for name, value in (entry.args or {}).items()
+    }
+    shown = calls.shown(platform, method, bound)
     return Target(entry, element, platform.element(element.host), method, {}, "", shown, bound)
-
-
-def shown_call(platform: Platform, method: str, args: dict[str, Any]) -> str:
-    """The call as a line for a terminal, the token read from its file."""
-    assert platform.api is not None
-    reference = platform.api.token
-    token = f"--data-urlencode session@{reference[5:]}" if reference.startswith("file:") else "-d session=TOKEN"
-    group, cls, name = method.rsplit(".", 2)
-    url = f"{platform.api.url.rstrip('/')}/1.0/{group}/{cls}/rest/{name.lower()}"
-    data = " ".join(f"-d {quoting.quoted(f'{k}={_text(v)}')}" for k, v in args.items())
-    return " ".join(filter(None, ("curl -s -S", token, "-d appid=cluster", data, url)))
-
-
-def _argument(grounds: Grounds, entry: scopes.Entry, element: Element, value: Any, given: dict[str, Any]) -> Any:
-    if value == "@element":
-        number = element.id if element.kind in kinds.HOST_KINDS else element.node
-        if number is None:
-            raise InputError(f"the inventory gives no platform id for {element.name}", where=str(grounds.platform.file))
-        return number
-    if value == "@env":
-        if not element.env:
-            raise InputError(f"the inventory gives no environment for {element.name}", where=str(grounds.platform.file))
-        return element.env
-    if isinstance(value, str) and value.startswith("@"):
-        raise InputError(f"{value} is not bound by this broker", next="the scope's file names @element or @env")
-    if isinstance(value, str) and slots.names(value):
-        return slots.fill(value, {name: _slot(grounds, entry, element, name, given) for name in slots.names(value)})
-    return value
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

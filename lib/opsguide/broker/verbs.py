@@ -5,17 +5,19 @@
 - change: listed in plan and request; in apply sent once for each row and element, stopping at the first failure.
 - prove: listed in plan; the acceptance test in a request; in apply asked until it is met or its time is over.
 - A row of each= is one that a look of this run returned.
-- No change is sent to an element that is held.
+- No change is sent to an element that is held, nor one that the plan which is carried out does not have.
+- What a followed run has done is not sent again: it is proved.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from opsguide.broker import edits, pairs, paths, rows
+from opsguide.broker import calls, edits, following, pairs, paths, pins, rows
 from opsguide.broker.commands import UNCLEAR, Command, Commands, Seen
 from opsguide.broker.order import Step, Steps
 from opsguide.broker.state import State
@@ -43,6 +45,9 @@ class Verbs:
     unknown: int = 0
     rows: rows.Rows = field(default_factory=rows.Rows)
     plain: set[str] = field(default_factory=set)
+    follow: following.Following = field(default_factory=following.Following)
+    pins: list[dict[str, Any]] = field(default_factory=list)
+    made: list[tuple[str, str]] = field(default_factory=list)
 
     def look(self, request: dict[str, Any]) -> dict[str, Any]:
         """{answers: [{on, text, exit, state}]} or {later: number}."""
@@ -53,11 +58,12 @@ class Verbs:
             self.later += 1
             self._plan(found, "look", step, expectations.words(expect), "known only in apply")
             return {"later": self.later}
-        commands = [
-            Command(t, "look", step.slug, self._deadline(request, t), expect=request.get("expect")) for t in found
-        ]
-        answers = []
+        there = [t for t in found if not self.follow.gone(t)]
+        answers = [self._not_asked(step, t) for t in found if t not in there]
+        commands = [self._look(step, t, request) for t in there]
         for command, seen in zip(commands, self._ask_all(commands), strict=True):
+            if command.pin:
+                self._pinned(step, command, seen, request)
             if seen.state != "ok" and self.mode != "request":
                 raise self._failed("look", command.target, seen, request)
             step.owed.pop(_debt("look", command.target), None)
@@ -68,6 +74,31 @@ class Verbs:
         if request.get("among") is not None and self.mode == "apply":
             self._refuse_outside(answers, request["among"])
         return {"answers": answers}
+
+    def _look(self, step: Step, target: Target, request: dict[str, Any]) -> Command:
+        pin = request.get("pin") is True
+        judged = not (pin and (step.slug, target.key) in self.follow.seen)
+        deadline = self._deadline(request, target)
+        return Command(target, "look", step.slug, deadline, expect=request.get("expect"), pin=pin, judged=judged)
+
+    def _not_asked(self, step: Step, target: Target) -> dict[str, Any]:
+        """The recorded answer of what the followed run has removed from the platform."""
+        self._note(f"not asked, {self.follow.run} has removed {target.element.name} from the platform: {target.shown}")
+        text = self.follow.seen.get((step.slug, target.key), "")
+        self.rows.saw(text)
+        return {"on": target.element.name, "text": text, "exit": 0, "state": "ok"}
+
+    def _pinned(self, step: Step, command: Command, seen: Seen, request: dict[str, Any]) -> None:
+        """A look at the starting state: sealed in a plan, compared with it in its run, kept when a run goes on."""
+        key = (step.slug, command.target.key)
+        if key in self.follow.seen:
+            words = pins.kept(seen, self.follow.seen[key], request.get("expect"))
+            return self._note(f"{words} ({self.follow.run})")
+        if self.follow.plan and seen.state == "ok":
+            pins.refuse_moved(self.follow.plan.pin(*key), command.target, seen.text, self.follow.plan.run)
+        if seen.state == "ok":
+            self.pins.append(pins.of(step.slug, command.target, seen.text, request))
+        return None
 
     def _ask_all(self, commands: list[Command]) -> list[Seen]:
         """One look as it comes; several at the same time, shown one after another when all have answered."""
@@ -112,11 +143,32 @@ class Verbs:
         for target in found:
             _refuse_elsewhere(step, target)
         undo = str(request.get("undo", ""))
+        found = [self._whole(step, target, request) for target in found]
         if self.mode != "apply":
-            return self._plan(found, "change", step, "exit 0", f"to take it back: {undo}" if undo else "")
+            words = f"to take it back: {undo}" if undo else ""
+            return self._plan(found, "change", step, "exit 0", words, request.get("what"))
         for target in found:
             self._change_one(step, target, undo, request)
         return None
+
+    def _whole(self, step: Step, target: Target, request: dict[str, Any]) -> Target:
+        """A call that stores a whole record: the record is read, and only what is wanted is changed in it."""
+        rule = target.entry.record
+        if rule is None or target.args is None or (step.slug, target.key) in self.follow.done:
+            return target
+        entry = scopes.Entry(rule.read, "look", args={})
+        shown = calls.shown(self.grounds.platform, rule.read, {})
+        ask = replace(target, entry=entry, template=rule.read, shown=shown, args={})
+        seen = self.commands.send(Command(ask, "look", step.slug, entry.deadline, screen="failure"))
+        if seen.state != "ok":
+            raise self._failed("look", ask, seen, request)
+        found = calls.whole(rule, target.args, seen.raw.decode("utf-8", "replace"))
+        same = json.dumps(target.args, sort_keys=True)
+        shown = calls.shown(self.grounds.platform, target.template, found.args)
+        made = replace(target, args=found.args, shown=shown, same=same, pin=found.digest)
+        if self.follow.plan and self.mode == "apply":
+            pins.refuse_other_record(self.follow.plan.named(step.slug, made.key), made, self.follow.plan.run)
+        return made
 
     def _each(self, request: dict[str, Any]) -> list[dict[str, Any]]:
         """The request once for each row; each row must be one that a look of this run returned."""
@@ -126,15 +178,41 @@ class Verbs:
         if isinstance(each, dict) and self.mode == "apply":
             raise InputError("each= got rows that are not known", next="take them from a look of this run, in apply")
         if isinstance(each, dict):
-            self._note("for each row that the look before will return")
+            self._rule(request)
             return []
         given = request.get("slots") or {}
-        return [{**request, "slots": {**given, **self.rows.checked(row)}, "row": True} for row in each]
+        return [
+            {**request, "slots": {**given, **self.rows.checked(row)}, "row": True, "turn": turn}
+            for turn, row in enumerate(each)
+        ]
+
+    def _rule(self, request: dict[str, Any]) -> None:
+        """List a change whose rows are known only in apply."""
+        what = request.get("what") or {}
+        template = str(what.get("api") or what.get("command") or "")
+        for name in request.get("on") or [self.grounds.element.name]:
+            event = self.commands.write(
+                "planned",
+                command=self.commands.number(),
+                step=request["step"],
+                verb="change",
+                on=str(name),
+                line="",
+                expect_words="exit 0",
+                words=f"{template}, for each row that the look before returns in apply",
+                key="",
+                later=template,
+            )
+            self.listed.append(event)
+            self.commands.show(event)
 
     def _change_one(self, step: Step, target: Target, undo: str, request: dict[str, Any]) -> None:
         if not step.may_send(target.key):
             self._note(f"already done in this run, not sent again: {target.shown}")
             return
+        if self._done_before(step, target, undo):
+            return
+        self.follow.refuse_beyond(step.slug, target)
         self.state.refuse_held([target.element.name])
         deadline = self._deadline(request, target)
         out = pairs.leaves(self.grounds, self.state, target, undo, self.commands.run)
@@ -146,10 +224,38 @@ class Verbs:
         if seen.state != "ok":
             raise self._failed("change", target, seen, request)
         step.owed.pop(_debt("change", target), None)
+        self.made.append((step.slug, target.key))
+        self._ended(step, target, undo)
+
+    def _ended(self, step: Step, target: Target, undo: str) -> None:
         step.ended.add(target.key)
         if not target.entry.unproven:
             step.changed(target.element.name, target.shown)
         self._opened(target, undo)
+
+    def _done_before(self, step: Step, target: Target, undo: str) -> bool:
+        """Whether the followed run has done it, and that can be seen again: then it is proved, not sent.
+
+        It counts once: when its proof fails, running the step again sends it.
+        """
+        by = self.follow.done.get((step.slug, target.key))
+        if by is None or (target.entry.unproven and not pairs.is_out(self.state, target.element.name)):
+            return False
+        self.follow = following.without(self.follow, step.slug, target.key)
+        effect = {"effect": target.entry.effect} if target.entry.effect else {}
+        self.commands.show(
+            self.commands.write(
+                "done-before",
+                step=step.slug,
+                on=target.element.name,
+                key=target.key,
+                line=target.shown,
+                run=by,
+                **effect,
+            )
+        )
+        self._ended(step, target, undo)
+        return True
 
     def _opened(self, target: Target, undo: str) -> None:
         pairs.returns(self.state, target)
@@ -176,6 +282,8 @@ class Verbs:
         self.commands.show(event)
         if self.mode != "apply" or not plan.diff:
             return
+        if self.follow.plan:
+            pins.refuse_other_edit(self.follow.plan.named(step.slug, event["key"]), event, self.follow.plan.run)
         self.state.refuse_held([plan.target.element.name])
         try:
             plan.apply(lambda undo: self._edited(plan, undo))
@@ -188,6 +296,7 @@ class Verbs:
             self.steps.fail(by, ("edit", plan.path), f"the edit of {plan.path}")
             raise
         step.owed.pop(("edit", plan.path), None)
+        self.made.append((step.slug, event["key"]))
 
     def _edited(self, plan: edits.Edit, undo: str) -> None:
         what = {"element": plan.target.element.name, "words": f"{plan.path} is changed", "undo": undo}
@@ -204,7 +313,10 @@ class Verbs:
             when = f" within {request['within']}" if within else f" for {request['hold']}" if hold else ""
             return self._plan(found, "prove", step, expectations.words(expect) + when, "")
         for target in found:
-            self._prove_one(step, target, within, hold, request)
+            if self.follow.gone(target):
+                self._not_asked(step, target)
+            else:
+                self._prove_one(step, target, within, hold, request)
             step.proved(target.element.name)
             step.owed.pop(_debt("prove", target), None)
         return None
@@ -281,7 +393,32 @@ class Verbs:
                 paths.refuse_others(self.grounds, real, self.mode == "request")
             self.plain.add(path)
 
-    def _plan(self, found: list[Target], verb: str, step: Step, expect_words: str, words: str) -> None:
+    def compare_with_plan(self) -> None:
+        """Before the first change: look again at all that the plan pinned. RefusedError for what has moved."""
+        plan = self.follow.plan
+        if plan is None or self.follow.how != "plan":
+            return
+        for pin in plan.pins:
+            request = {"what": pin["what"], "on": [pin["on"]], "slots": pin["slots"]}
+            for target in targets(self.grounds, "look", request):
+                command = Command(target, "look", pin["step"], target.entry.deadline, screen="failure", judged=False)
+                pins.refuse_moved(pin, target, self.commands.send(command).text, plan.run)
+        for planned in plan.changes:
+            self._compare_planned(planned, plan.run)
+
+    def _compare_planned(self, planned: dict[str, Any], plan: str) -> None:
+        if planned["verb"] == "edit":
+            ask = own(self.grounds.platform, self.grounds.element, ["sha256sum", planned["path"]])
+            command = Command(ask, "look", planned["step"], ask.entry.deadline, screen="failure", judged=False)
+            pins.refuse_other_file(planned, self.commands.send(command).text, plan)
+        elif planned.get("pin"):
+            request = {"what": planned["what"], "on": [planned["on"]]}
+            for target in targets(self.grounds, "change", request):
+                self._whole(Step(planned["step"]), target, request)
+
+    def _plan(
+        self, found: list[Target], verb: str, step: Step, expect_words: str, words: str, what: Any = None
+    ) -> None:
         for target in found:
             event = self.commands.write(
                 "planned",
@@ -292,6 +429,8 @@ class Verbs:
                 line=target.shown,
                 expect_words=expect_words,
                 words=words,
+                key=target.key,
+                **({"pin": target.pin, "what": what} if target.pin else {}),
             )
             self.listed.append(event)
             self.commands.show(event)

@@ -221,7 +221,8 @@ def _entry(row: dict[str, Any], verb: str) -> Entry:
         named = fields.pop("step")
         fields["steps"] = (named,) if isinstance(named, str) else tuple(named)
     if "record" in fields:
-        fields["record"] = WholeRecord(**{k: tuple(v) if k == "must" else v for k, v in fields["record"].items()})
+        whole = dict(fields["record"])
+        fields["record"] = WholeRecord(must=tuple(whole.pop("must", ())), **whole)
     if "deadline" in fields:
         fields["deadline"] = duration(fields["deadline"])
     elif verb == "change":

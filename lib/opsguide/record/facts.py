@@ -44,7 +44,7 @@ def title(intent: Event) -> str:
 
 def facts(intent: Event) -> list[tuple[str, str]]:
     """Label and text of each fact, in the order in which they are read; empty ones are left out."""
-    given = part(intent, "parameters").items()
+    given = [(name, value) for name, value in part(intent, "parameters").items() if name != "follows"]
     pairs = [
         ("table", cell(intent)),
         ("where", where(part(intent, "element"))),
@@ -52,11 +52,22 @@ def facts(intent: Event) -> list[tuple[str, str]]:
         ("who", who(part(intent, "person"))),
         ("why", one_line(intent.get("reason") or "no reason given")),
         ("with", ", ".join(f"{one_line(name)}={one_line(value)}" for name, value in given)),
+        ("follows", follows(intent)),
         ("through", one_line(intent.get("frontend") or "")),
         ("runbook", source(part(intent, "runbook"))),
         ("run", one_line(intent.get("run") or "")),
     ]
     return [(label, words) for label, words in pairs if words]
+
+
+def follows(intent: Event) -> str:
+    """The plan that was carried out, or the run that was gone on from; empty for most runs."""
+    found = part(intent, "follows")
+    if not found:
+        return ""
+    how = "carries out the plan" if found.get("how") == "plan" else "goes on from"
+    digest = f" ({one_line(found['digest'])[:12]})" if found.get("digest") else ""
+    return f"{how} {one_line(found.get('run'))}{digest}"
 
 
 def banner(intent: Event) -> list[str]:

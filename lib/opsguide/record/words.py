@@ -129,6 +129,21 @@ def closed(event: Event, context: Context) -> list[str]:
     return [f"CLOSED  {one_line(event.get('element'))}: {one_line(event.get('undo'))}"]
 
 
+def done_before(event: Event, context: Context) -> list[str]:
+    """A change that the followed run has done and that is proved here, not sent."""
+    by = f"on {one_line(event.get('on'))}, by {one_line(event.get('run'))}"
+    return [f"DONE BEFORE  {by}; not sent again, proved below", f"$ {one_line(event.get('line'))}"]
+
+
+def compared(event: Event, context: Context) -> list[str]:
+    """The plan against what was done."""
+    listed = event.get("not_made")
+    left = [item for item in listed if isinstance(item, Mapping)] if isinstance(listed, list) else []
+    plan = f"PLAN  {one_line(event.get('plan'))} ({one_line(event.get('digest'))[:12]})"
+    made = f"{one_line(event.get('made') or 0)} made, {len(left)} not made"
+    return [f"{plan}: {made}", *(f"  {one_line(i.get('step'))}: {one_line(i.get('line'))}" for i in left)]
+
+
 def note(event: Event, context: Context) -> list[str]:
     """A remark for the record."""
     return [f"note: {one_line(event.get('words'))}"]
@@ -208,6 +223,8 @@ SPEAKERS: dict[str, Callable[[Event, Context], list[str]]] = {
     "closed": closed,
     "hold": hold,
     "settled": settled,
+    "done-before": done_before,
+    "compared": compared,
     "note": note,
     "end": end,
 }

@@ -1,0 +1,239 @@
+"""What a run follows: a plan that it carries out, or an earlier run that it goes on from.
+
+- A plan or run is followed only as it was written; one that was changed is refused.
+- Activity, element, parameters, edition, scope and runbook must be the same: changed inputs need a new plan.
+- A plan is carried out once; an earlier run is gone on from once, by its newest follower.
+- When another run has changed the element since, nothing is followed: the world has moved.
+- A run that follows a plan sends no change that is not in it; rows that are known only in apply stand in it as a rule.
+- A change that ended well in the run before is not sent again: it is proved again. One that was settled as done counts
+  as done, one settled as not done is sent.
+- A look at the starting state (`pin`) gives a resumed run the answer that the first run got.
+- What the run before removed from the platform is not asked of the platform again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from opsguide.broker.targets import Target
+from opsguide.errors import HeldError, InputError, RefusedError
+from opsguide.record import answers, durable, lineage
+from opsguide.record.archive import Archive, RunFolder
+from opsguide.record.lineage import Past
+
+FILE = "plan.json"
+OWN = ("mode", "reason", "follows")
+Settled = Callable[[str, int], str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sealed plan: its changes and edits by step, and its pins; `digest` is that of plan.json."""
+
+    run: str
+    digest: str
+    changes: list[dict[str, Any]]
+    pins: list[dict[str, Any]]
+
+    def named(self, step: str, key: str) -> dict[str, Any] | None:
+        """The planned change of that step and key."""
+        return next((c for c in self.changes if c["step"] == step and c["key"] == key), None)
+
+    def rule(self, step: str, target: Target) -> dict[str, Any] | None:
+        """The planned rule `for each row that the look returns` of that step and template."""
+        fits = (c for c in self.changes if c["step"] == step and c.get("later") == target.template)
+        return next((c for c in fits if c["on"] == target.element.name), None)
+
+    def pin(self, step: str, key: str) -> dict[str, Any] | None:
+        """The starting state that a look of that step found."""
+        return next((p for p in self.pins if p["step"] == step and p["key"] == key), None)
+
+
+@dataclass(frozen=True)
+class Following:
+    """What is followed, empty for most runs. `done`: (step, key) → run; `seen`: (step, key) → recorded answer."""
+
+    run: str = ""
+    how: str = ""
+    plan: Plan | None = None
+    done: dict[tuple[str, str], str] = field(default_factory=dict)
+    seen: dict[tuple[str, str], str] = field(default_factory=dict)
+    removed: bool = False
+
+    def facts(self) -> dict[str, str] | None:
+        """For the intent."""
+        if not self.run:
+            return None
+        return {
+            "run": self.run,
+            "how": self.how,
+            "plan": self.plan.run if self.plan else "",
+            "digest": self.plan.digest if self.plan else "",
+        }
+
+    def gone(self, target: Target) -> bool:
+        """Whether the platform no longer knows what is asked about, because the run before removed it."""
+        return self.removed and "@element" in (target.entry.args or {}).values()
+
+    def refuse_beyond(self, step: str, target: Target) -> None:
+        """RefusedError for a change that the plan does not have."""
+        if self.plan and not self.plan.named(step, target.key) and not self.plan.rule(step, target):
+            raise RefusedError(
+                f"the plan {self.plan.run} does not have this change",
+                where=target.element.name,
+                command=target.shown,
+                next="make a new plan, and read it before you carry it out",
+            )
+
+
+def load(archive: Archive, facts: dict[str, Any], settled: Settled) -> Following:
+    """What a run with these facts (the intent to be) follows. InputError, RefusedError, HeldError, TamperedError."""
+    wanted = str(facts["parameters"].get("follows") or "")
+    if not wanted:
+        return Following()
+    past = lineage.read_back(archive, wanted)
+    if facts["mode"] != "apply":
+        raise InputError("only a run that applies follows another", next="opsguide run --plan RUN, or resume RUN")
+    _refuse_other_inputs(past, facts)
+    if past.intent.get("mode") == "plan":
+        return _of_plan(archive, past)
+    return _of_run(archive, past, settled)
+
+
+def _refuse_other_inputs(past: Past, facts: dict[str, Any]) -> None:
+    was = past.intent
+    pairs = [
+        ("activity", was["activity"]["slug"], facts["activity"]["slug"]),
+        ("element", was["element"], facts["element"]),
+        ("edition", was["edition"]["digest"], facts["edition"]["digest"]),
+        ("scope", was["activity"]["scope_digest"], facts["activity"]["scope_digest"]),
+        ("runbook", was["runbook"]["sha256"], facts["runbook"]["sha256"]),
+    ]
+    before, now = was["parameters"], facts["parameters"]
+    names = [n for n in {**before, **now} if n not in OWN and n != "confirm"]
+    pairs += [(f"parameter {name}", before.get(name), now.get(name)) for name in names]
+    changed = [f"{name}: {str(old)[:60]} is {str(new)[:60]} now" for name, old, new in pairs if old != new]
+    if changed:
+        words = f"this is not what {past.run} was about: {'; '.join(changed)}"
+        raise InputError(words, next="changed inputs need a new plan, or a run of their own")
+
+
+def _of_plan(archive: Archive, past: Past) -> Following:
+    if past.state != "succeeded":
+        raise InputError(f"the plan {past.run} ended {past.state}", next="plan again until it succeeds")
+    used = next((f for f in lineage.followers(archive, past) if f.changed_something), None)
+    if used:
+        raise InputError(f"the plan {past.run} was carried out by {used.run}", next=_next_of(used))
+    _refuse_moved(archive, past, {past.run})
+    return Following(past.run, "plan", read_plan(past))
+
+
+def _next_of(used: Past) -> str:
+    return "plan again" if used.state == "succeeded" else f"opsguide resume {used.run}"
+
+
+def _of_run(archive: Archive, past: Past, settled: Settled) -> Following:
+    if past.intent.get("mode") != "apply" or past.state in ("succeeded", "requested"):
+        words = f"{past.run} ended {past.state}: there is nothing to go on from"
+        raise InputError(words, next="begin a run of its own")
+    newer = lineage.followers(archive, past)
+    if newer:
+        raise InputError(f"{past.run} was gone on from already", next=f"opsguide resume {newer[-1].run}")
+    runs = lineage.lineage(archive, past)
+    _refuse_moved(archive, past, {one.run for one in runs})
+    applied = [one for one in runs if one.intent.get("mode") == "apply"]
+    plan = read_plan(runs[0]) if runs[0].intent.get("mode") == "plan" else None
+    done: dict[tuple[str, str], str] = {}
+    for one in applied:
+        done |= _done(one, settled)
+    removed = any(e.get("effect") == "removes" and (e["step"], e["key"]) in done for r in applied for e in r.events)
+    return Following(past.run, "resume", plan, done, _seen(applied), removed)
+
+
+def _refuse_moved(archive: Archive, past: Past, own: set[str]) -> None:
+    other = lineage.changed_since(archive, past, own)
+    if other:
+        raise RefusedError(
+            f"{other.run} has changed {past.intent['element']['name']} since {past.run}",
+            next="the world has moved: make a new plan",
+        )
+
+
+def _done(past: Past, settled: Settled) -> dict[tuple[str, str], str]:
+    found = {(e["step"], e["key"]): e["run"] for e in past.events if e.get("type") == "done-before"}
+    by_look = {e.get("command") for e in past.events if e.get("type") == "settled" and e.get("found") == "done"}
+    for send in past.sends("change"):
+        number, name = send["command"], (send["step"], send["key"])
+        state = "ok" if number in by_look else past.answer(number).get("state", "unknown")
+        said = settled(past.run, number) if state not in ("ok", "failed", "not-run", "refused") else ""
+        if state in ("timeout", "lost", "unknown") and not said:
+            raise HeldError(
+                f"nobody has said whether command {number} of {past.run} took effect",
+                where=send["on"],
+                command=send["line"],
+                next=f'look for yourself, then: opsguide resume {past.run} --found done|not-done --why "…"',
+            )
+        if state == "ok" or said == "done":
+            found[name] = past.run
+        else:
+            found.pop(name, None)
+    return found
+
+
+def _seen(runs: list[Past]) -> dict[tuple[str, str], str]:
+    found: dict[tuple[str, str], str] = {}
+    for past in runs:
+        for send in past.sends("look"):
+            if send.get("pin") and past.answer(send["command"]).get("state") == "ok":
+                found.setdefault((send["step"], send["key"]), past.text(send["command"]))
+    return found
+
+
+def write_plan(folder: RunFolder, listed: list[dict[str, Any]], pins: list[dict[str, Any]]) -> str:
+    """Write plan.json into the record of a plan; its digest."""
+    intent = folder.intent
+    kept = ("step", "verb", "on", "key", "line", "words", "later", "pin", "old", "new", "path", "what", "slots")
+    body = {
+        "version": 1,
+        "run": folder.run,
+        **{name: intent[name] for name in ("activity", "element", "edition", "platform", "runbook", "parameters")},
+        "changes": [{k: e[k] for k in kept if k in e} for e in listed if e["verb"] in answers.CHANGING],
+        "pins": pins,
+    }
+    content = durable.json_file(body)
+    durable.write_file(folder.path / FILE, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_plan(past: Past) -> Plan:
+    """The plan that a sealed record holds; InputError where it holds none."""
+    try:
+        content = (past.path / FILE).read_bytes()
+        body = json.loads(content)
+        return Plan(past.run, hashlib.sha256(content).hexdigest(), body["changes"], body["pins"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{past.run} holds no plan that this version can read", next="plan again") from None
+
+
+def compared(following: Following, made: list[tuple[str, str]]) -> dict[str, Any] | None:
+    """The fields of a `compared` event: the plan against what was done; None for a run that follows no plan."""
+    plan = following.plan
+    if plan is None:
+        return None
+    keys = {*made, *following.done}
+    left = [c for c in plan.changes if not c.get("later") and (c["step"], c["key"]) not in keys]
+    return {
+        "plan": plan.run,
+        "digest": plan.digest,
+        "made": len(made),
+        "not_made": [{"step": c["step"], "line": c["line"] or c["words"]} for c in left],
+    }
+
+
+def without(following: Following, step: str, key: str) -> Following:
+    """The same, with one change no longer counted as done: its proof did not hold."""
+    return replace(following, done={k: v for k, v in following.done.items() if k != (step, key)})
