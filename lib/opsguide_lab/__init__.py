@@ -1,6 +1,7 @@
 """The practice platform: real parts in namespaces, named stand-ins for what only a Virtuozzo kernel can do.
 
-`up`, `down`, `status`, `reset`, `missing` are the lab; `fault` and its kin break it; the rest looks in from outside.
+`up`, `down`, `status`, `reset`, `restore`, `missing` are the lab; `fault` and its kin break it; the rest looks in from
+outside.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from opsguide_lab.lab import HostState, status
 
 __all__ = [
     "HostState", "LabError", "api_fault", "api_requests", "change_host_key", "container_root", "down", "fault",
-    "faults", "fill_disk", "free_disk", "host_root", "inside", "missing", "reset", "restore_host_key",
+    "faults", "fill_disk", "free_disk", "host_root", "inside", "missing", "reset", "restore", "restore_host_key",
     "sshd_logins", "sshd_sessions", "status", "up",
 ]  # fmt: skip
 
@@ -55,6 +56,14 @@ def reset(say: Callable[[str], None] = _silent) -> None:
     from opsguide_lab import lab
 
     lab.reset(say)
+
+
+def restore() -> None:
+    """Everything back where the topology says, after moves, removals and edits: the same as `up` of the whole lab.
+
+    Host records and nodes of the platform API are as new; only hosts that differ are built anew (about two seconds).
+    """
+    up()
 
 
 def missing() -> list[str]:

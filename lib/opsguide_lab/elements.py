@@ -48,9 +48,13 @@ def container_root(name: str) -> Path:
 
 def inside(name: str, argv: Sequence[str], stdin: str = "", timeout: float = 60) -> subprocess.CompletedProcess[str]:
     """Run a command in a host or a container without ssh and without vzctl; nothing of it shows in the sshd log."""
+    return subprocess.run(entering(name, argv), input=stdin, capture_output=True, text=True, timeout=timeout)
+
+
+def entering(name: str, argv: Sequence[str]) -> list[str]:
+    """The command line that runs `argv` in a host or a container; LabError when it does not run."""
     enter = ["nsenter", "-t", str(_leader(name)), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w"]
-    clean = ["/usr/bin/env", "-i", f"PATH={PATH}", "HOME=/root", "LC_ALL=C.UTF-8"]
-    return subprocess.run([*enter, *clean, *argv], input=stdin, capture_output=True, text=True, timeout=timeout)
+    return [*enter, "/usr/bin/env", "-i", f"PATH={PATH}", "HOME=/root", "LC_ALL=C.UTF-8", *argv]
 
 
 def sshd_sessions(host: str) -> int:
@@ -82,7 +86,7 @@ def faults() -> dict[str, str]:
 
 
 def api_fault(word: str) -> None:
-    """Break the platform API: down, hang, fail:METHOD=CODE, contradict; the empty word mends it."""
+    """Break the platform API by a word, the empty one mends it: see `platform_faults` for all of them."""
     control.ask(places.API_SOCKET, do="fault", word=word)
 
 

@@ -133,8 +133,19 @@ def leader(host: str) -> int:
 
 
 def container_leader(one: Container) -> int:
-    """The container's PID 1 in the machine's numbering, 0 when it does not run."""
-    return cgroups.first_process(cgroups.payload(one.host) / f"vz.slice/vzct@{one.ctid}.service/payload/init.scope")
+    """The container's PID 1 in the machine's numbering, on whatever host it runs now; 0 when it does not run."""
+    return next(filter(None, (leader_on(one, name) for name in homes(one))), 0)
+
+
+def leader_on(one: Container, name: str) -> int:
+    """The container's PID 1 when it runs on that host, else 0."""
+    return cgroups.first_process(cgroups.payload(name) / f"vz.slice/vzct@{one.ctid}.service/payload/init.scope")
+
+
+def homes(one: Container) -> list[str]:
+    """The hosts that a container can be on: its own first; only end-user containers move, and only to user hosts."""
+    others = [h.name for h in topology.HOSTS if one.env and h.kind == "user-host" and h.name != one.host]
+    return [one.host, *others]
 
 
 def containers_ready(name: str) -> bool:

@@ -3,6 +3,8 @@
 Rules:
 - `up` is complete only when each host's own host key answers and its containers have started; else it is an error.
 - `up` on a lab that is up changes nothing; where something is down it heals that and nothing else.
+- `up` of the whole lab also restores it: what moves is stopped, the platform API knows the hosts and nodes of the
+  topology again, and a host whose containers or services differ from it is built anew. `up` of named hosts does not.
 - `down` ends every process of the lab, also of a lab that was killed half-way up, and nothing else on the machine.
 - A process of the lab outlives the command that started it.
 """
@@ -22,7 +24,7 @@ from pathlib import Path
 
 from opsguide_lab import access, base, cgroups, control, hosts, layers, places, rise, topology
 from opsguide_lab.errors import LabError
-from opsguide_lab.topology import Host
+from opsguide_lab.topology import Container, Host
 
 Say = Callable[[str], None]
 SERVICES = "services"
@@ -56,13 +58,15 @@ def up(say: Say, names: Sequence[str] | None = None) -> None:
         _serve()
         if control.ask(places.API_SOCKET, do="ping")["word"]:
             control.ask(places.API_SOCKET, do="fault", word="")
+        if names is None:
+            control.ask(places.API_SOCKET, 60, do="renew")
         with ThreadPoolExecutor(len(wanted)) as many:
-            list(many.map(lambda h: _up(h, root, built, say, begun), wanted))
+            list(many.map(lambda h: _up(h, root, built, say, begun, whole=names is None), wanted))
         say(f"the lab is up: {len(wanted)} hosts, {time.monotonic() - begun:.1f} s")
 
 
-def _up(host: Host, root: Path, built: Path, say: Say, begun: float) -> None:
-    if rise.rise(host, root, built):
+def _up(host: Host, root: Path, built: Path, say: Say, begun: float, *, whole: bool) -> None:
+    if rise.rise(host, root, built, restore=whole):
         count = len(topology.containers_on(host.name))
         say(f"  {time.monotonic() - begun:4.1f} s  {host.name} with {count} containers")
 
@@ -106,7 +110,8 @@ def status() -> list[HostState]:
 
 
 def _status(host: Host) -> HostState:
-    containers = {c.name: bool(hosts.container_leader(c)) for c in topology.containers_on(host.name)}
+    built = topology.containers_on(host.name)
+    containers = {c.name: bool(hosts.leader_on(c, host.name)) for c in built}
     detail = ""
     if not hosts.wrapper_pid(host.name):
         detail = "not started"
@@ -116,8 +121,13 @@ def _status(host: Host) -> HostState:
         detail = "another host key answers"
     up = not detail
     if up and not all(containers.values()):
-        detail = "down: " + ", ".join(n for n, alive in containers.items() if not alive)
+        detail = "down: " + ", ".join(c.name + _elsewhere(c) for c in built if not containers[c.name])
     return HostState(host.name, up, host.address, topology.PORT, detail, containers)
+
+
+def _elsewhere(one: Container) -> str:
+    place = next((name for name in hosts.homes(one) if hosts.leader_on(one, name)), "")
+    return f" (it runs on {place})" if place else ""
 
 
 @contextlib.contextmanager

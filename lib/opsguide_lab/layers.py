@@ -4,6 +4,25 @@ Rules:
 - A layer holds only what differs from the base; it is named by a digest of all of it and read-only to the hosts.
 - `/etc/systemd/system` of the base is hidden: exactly the units named here are enabled.
 - What cannot run outside a vendor's data centre is a process of the right name that sleeps, and its unit says so.
+
+What can be asked in each component (`pgrep -x` process, `systemctl is-active` unit, curl); nginx, sshd and the zabbix
+agent (process zabbix_agentd, TCP 10050, in all of them) are real, the rest are stand-ins:
+
+| component       | processes                              | units                                           |
+|-----------------|----------------------------------------|-------------------------------------------------|
+| zookeeper       | java                                   | zookeeper                                       |
+| jelastic-db     | mariadbd jelasticha corosync           | mariadb (mysql mariadbd) jelasticha corosync    |
+| jelcore         | java nginx                             | jelcore nginx                                   |
+| gate            | sshproxyd sshd corosync                | sshproxyd sshd corosync                         |
+| hcore           | java nginx proxysql                    | hcore nginx proxysql home-hivext-ftp.mount      |
+| resolver        | mysqld nginx pdns_server (twice)       | mysql openresty (nginx) pdns pdns@external      |
+|                 | pdns_recursor master haresolver        | pdns-recursor postfix haresolver                |
+|                 | proxysql dnsdist                       | proxysql dnsdist                                |
+| uploader        | java                                   | uploader                                        |
+| memcached-infra | memcached                              | memcached                                       |
+
+Probes: jelcore :8080/JElastic/env/system/rest/getversion, hcore :8080/users/system/service/rest/getversion and
+`ls /home/hivext/ftp` (a mount), resolver :80/vap_metadata; all three answer 503 while the member is drained.
 """
 
 from __future__ import annotations
@@ -38,19 +57,21 @@ UNITS: dict[str, tuple[str, ...]] = {
     "jelastic-db": ("mariadb=mariadbd", "jelasticha=jelasticha", "corosync=corosync"),
     "jelcore": ("nginx", "jelcore=java"),
     "gate": ("sshproxyd=sshproxyd", "sshd", "corosync=corosync"),
-    "hcore": ("nginx", "hcore=java", "proxysql=proxysql"),
+    "hcore": ("nginx", "hcore=java", "proxysql=proxysql", "home-hivext-ftp.mount"),
     "resolver": (
-        "nginx", "mysql=mysqld", "pdns=pdns_server", "pdns-recursor=pdns_recursor", "postfix=master",
-        "haresolver=haresolver", "proxysql=proxysql", "dnsdist=dnsdist",
+        "nginx", "mysql=mysqld", "pdns=pdns_server", "pdns@external=pdns_server", "pdns-recursor=pdns_recursor",
+        "postfix=master", "haresolver=haresolver", "proxysql=proxysql", "dnsdist=dnsdist",
     ),
     "uploader": ("uploader=java",),
     "memcached-infra": ("memcached=memcached",),
     "nginx": ("nginx",),
     "memcached": ("memcached=memcached",),
+    "mariadb": ("mariadb",),
 }  # fmt: skip
 ALIASES: dict[str, dict[str, str]] = {
     "host": {"ssh": "sshd", "cron": "crond", "syslog": "rsyslog"},
     "jelastic-db": {"mysql": "mariadb", "mariadbd": "mariadb"},
+    "mariadb": {"mysql": "mariadb", "mariadbd": "mariadb"},
     "gate": {"ssh": "sshd"},
     "resolver": {"openresty": "nginx"},
 }

@@ -4,13 +4,14 @@ Rules:
 - The HTTP status is always 200; `result` 0 is success, 8202 is a wrong session, 5 something that is not there.
 - A session is the token of the lab, as `session` or `token`.
 - Every call that arrives is a line in `requests.jsonl`, written before it is answered; no session is in it.
-- Faults: down (nothing listens), hang (no answer while it lasts), lose (the work is done, the connection breaks),
-  fail:METHOD=CODE, contradict (answers disagree with what the hosts are); the empty word mends it.
+- It can be told to fail: see `platform_faults`.
+- Containers that were being moved when the last process died are settled as soon as this one runs.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import hmac
 import json
 import re
@@ -21,14 +22,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from opsguide_lab import control, platform_state
+from opsguide_lab import control, platform_faults, platform_moves, platform_state
 from opsguide_lab.places import API, API_SOCKET, API_TOKEN
-from opsguide_lab.platform_methods import DENIED, METHODS, NOT_FOUND, SLOW, Failure, contradicted
+from opsguide_lab.platform_answers import DENIED, NOT_FOUND, Failure
+from opsguide_lab.platform_methods import METHODS, SLOW, contradicted
 from opsguide_lab.topology import API_ADDRESS, API_PORT
 
 PATHS = re.compile(r"/(?:1\.0|JElastic|JBilling)/([a-z]+)/([a-z]+)/rest/([a-z]+)", re.IGNORECASE)
 LIMIT = 1 << 20
-FAULT = re.compile(r"|down|hang|lose|contradict|fail:[A-Za-z.]+=\d+")
 
 
 class Platform:
@@ -36,9 +37,9 @@ class Platform:
 
     def __init__(self) -> None:
         self.state = platform_state.load()
-        self.word = ""
+        self.count = 0  # calls since the fault was set
         self.mended = threading.Event()
-        self.lock = threading.RLock()
+        self.lock = self.state.lock
         self.door: ThreadingHTTPServer | None = None
 
     def open(self) -> None:
@@ -55,46 +56,60 @@ class Platform:
             self.door = None
 
     def handle(self, question: dict[str, Any]) -> dict[str, Any]:
-        """Answer a question of the lab's own: ping, or a fault to put in force."""
-        if question["do"] == "fault":
-            word = str(question["word"])
-            if not FAULT.fullmatch(word):
-                return {"error": f"no fault of the platform API is called {word!r}"}
-            self.word = word
-            self.mended.set()
-            self.mended = threading.Event()
-            (self.close if word == "down" else self.open)()
-        return {"word": self.word}
+        """Answer a question of the lab's own: ping, a fault to put in force, or everything back to the topology."""
+        match question["do"]:
+            case "fault":
+                return self._break(str(question["word"]))
+            case "renew":
+                if not platform_moves.end_all(self.state):
+                    return {"error": "a container that is being moved does not arrive"}
+                self.state.renew()
+        return {"word": self.state.fault}
 
-    def call(self, method: str, arguments: dict[str, str]) -> dict[str, Any]:
+    def _break(self, word: str) -> dict[str, Any]:
+        if not platform_faults.known(word):
+            return {"error": f"no fault of the platform API is called {word!r}"}
+        with self.lock:
+            self.state.fault, self.count = word, 0
+        self.mended.set()
+        self.mended = threading.Event()
+        (self.close if word == "down" else self.open)()
+        return {"word": word}
+
+    def fault_of_call(self) -> str:
+        """What the fault in force means for the call that just arrived."""
+        with self.lock:
+            self.count += 1
+            return platform_faults.for_call(self.state.fault, self.count)
+
+    def call(self, method: str, arguments: dict[str, str], fault: str) -> dict[str, Any]:
         """One call: written down, then done."""
         token = arguments.pop("session", "") or arguments.pop("token", "")
         arguments.pop("token", None)
         valid = hmac.compare_digest(token.encode(), API_TOKEN.read_text().strip().encode())
         line: dict[str, Any] = {"at": time.time(), "method": method, "args": arguments}
         line["session"] = "valid" if valid else "wrong" if token else "none"
-        if self.word == "hang":
+        if fault == "hang":
             self._note({**line, "result": None})
             self.mended.wait()
             return {}
-        answer = self._answer(method, arguments) if valid else _failed(DENIED, "permission denied")
+        answer = self._answer(method, arguments, fault) if valid else _failed(DENIED, "permission denied")
         self._note({**line, "result": answer["result"]})
-        return contradicted(answer) if self.word == "contradict" else answer
+        return contradicted(answer) if fault == "contradict" else answer
 
     def _note(self, line: dict[str, Any]) -> None:
         with self.lock, (API / "requests.jsonl").open("a") as log:
             log.write(json.dumps(line) + "\n")
 
-    def _answer(self, method: str, arguments: dict[str, str]) -> dict[str, Any]:
-        name, _, code = self.word.removeprefix("fail:").partition("=")
-        if self.word.startswith("fail:") and f".{method}".endswith(f".{name.lower()}"):
-            return _failed(int(code), "failed as the lab was told to")
+    def _answer(self, method: str, arguments: dict[str, str], fault: str) -> dict[str, Any]:
+        if code := platform_faults.code_for(fault, method):
+            return _failed(code, "failed as the lab was told to")
         if method not in METHODS:
             return _failed(NOT_FOUND, f"method {method} is not found")
         try:
             # a call that reaches into a container takes its time and changes nothing in the state
             with contextlib.nullcontext() if method in SLOW else self.lock:
-                return {"result": 0, **METHODS[method](self.state, arguments)}
+                return {"result": 0, **copy.deepcopy(METHODS[method](self.state, arguments))}
         except Failure as failure:
             return _failed(failure.result, str(failure))
 
@@ -129,13 +144,13 @@ class Calls(BaseHTTPRequestHandler):
     def _call(self, body: bytes) -> None:
         address = urlsplit(self.path)
         pairs = parse_qsl(address.query, keep_blank_values=True) + parse_qsl(body.decode(), keep_blank_values=True)
-        if (word := self.platform.word) == "down":
+        if (fault := self.platform.fault_of_call()) == "down":
             self.close_connection = True
             return
         path = PATHS.fullmatch(address.path)
         method = ".".join(path.groups()).lower() if path else address.path
-        answer = self.platform.call(method, dict(pairs))
-        if word in ("lose", "hang"):
+        answer = self.platform.call(method, dict(pairs), fault)
+        if fault in ("lose", "hang"):
             self.close_connection = True
             return
         text = json.dumps(answer).encode()
@@ -153,6 +168,7 @@ def main() -> int:
     """Run until killed."""
     platform = Platform()
     platform.open()
+    platform_moves.in_background(platform.state, lambda: platform_moves.settle(platform.state))
     control.serve(API_SOCKET, platform.handle).join()
     return 0
 

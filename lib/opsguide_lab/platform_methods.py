@@ -10,29 +10,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
 from typing import Any
 
-from opsguide_lab import elements
+from opsguide_lab import elements, platform_figures, platform_moves
 from opsguide_lab.errors import LabError
+from opsguide_lab.platform_answers import BAD_PARAMETER, NOT_FOUND, RESTART_FAILED, Arguments, Failure, Method, host_of
 from opsguide_lab.platform_state import Record, State
 
-Arguments = dict[str, str]
-Method = Callable[[State, Arguments], Record]
-
-DENIED = 8202
-NOT_FOUND = 5
-BAD_PARAMETER = 3
-RESTART_FAILED = 4182
 STATUSES = ("ACTIVE", "MAINTENANCE", "INFRASTRUCTURE_NODE", "UNLICENSED")
-
-
-class Failure(Exception):  # noqa: N818 - an answer of the API, not an error of the lab
-    """An answer with a result other than 0."""
-
-    def __init__(self, result: int, words: str) -> None:
-        super().__init__(words)
-        self.result = result
 
 
 def get_hosts(state: State, arguments: Arguments) -> Record:
@@ -43,12 +28,12 @@ def get_hosts(state: State, arguments: Arguments) -> Record:
 
 def get_hd_node_status(state: State, arguments: Arguments) -> Record:
     """The status of one host."""
-    return {"status": _host(state, arguments)["status"]}
+    return {"status": host_of(state, arguments)["status"]}
 
 
 def get_nodes(state: State, arguments: Arguments) -> Record:
     """The containers of one host, paged by startRow and resultCount."""
-    nodes = state.nodes_on(str(_host(state, arguments)["id"]))
+    nodes = state.nodes_on(str(host_of(state, arguments)["id"]))
     first = int(arguments.get("startRow") or 0)
     count = int(arguments.get("resultCount") or len(nodes))
     return {"array": nodes[first : first + count], "totalCount": len(nodes)}
@@ -58,12 +43,12 @@ def edit_hd_node(state: State, arguments: Arguments) -> Record:
     """Store the whole record of a host; what is left out of it is lost."""
     try:
         record = json.loads(arguments["hdnode"])
-        host = _host(state, {"hdnodeid": str(record["id"])})
+        host = host_of(state, {"hdnodeid": str(record["id"])})
     except (KeyError, TypeError, ValueError) as error:
         raise Failure(BAD_PARAMETER, f"hdnode is not the record of a host: {error}") from None
     if host["status"] == "EVACUATING":
         raise Failure(BAD_PARAMETER, "the host is being evacuated and cannot be edited")
-    if record.get("status", host["status"]) not in STATUSES:
+    if record.get("status", host["status"]) not in (*STATUSES, host["status"]):
         raise Failure(BAD_PARAMETER, f"no status {record['status']!r}")
     host.update({k: v for k, v in record.items() if k in host})
     for port in ("soapPort", "tcpPort"):
@@ -92,19 +77,23 @@ def _restart(name: str) -> dict[str, Any]:
     return {"result": 0, "out": done.stdout.strip()}
 
 
-def _host(state: State, arguments: Arguments) -> Record:
-    number = arguments.get("hdnodeid", "")
-    if (found := state.host(number)) is None:
-        raise Failure(NOT_FOUND, f"host {number!r} is not found")
-    return found
-
-
 METHODS: dict[str, Method] = {
     "administration.cluster.gethosts": get_hosts,
     "administration.cluster.gethdnodes": get_hosts,
     "administration.cluster.gethdnodestatus": get_hd_node_status,
     "administration.cluster.getnodes": get_nodes,
     "administration.cluster.edithdnode": edit_hd_node,
+    "administration.cluster.evacuatecontainers": platform_moves.evacuate_containers,
+    "administration.cluster.getevacuationstate": platform_moves.get_evacuation_state,
+    "administration.cluster.stopevacuation": platform_moves.stop_evacuation,
+    "administration.cluster.migratenode": platform_moves.migrate_node,
+    "administration.cluster.deletehdnode": platform_moves.delete_hd_node,
+    "administration.cluster.gethdnodesload": platform_figures.get_hd_nodes_load,
+    "administration.cluster.gethdnodesloadinfo": platform_figures.get_hd_nodes_load,
+    "administration.cluster.getippoolinfo": platform_figures.get_ip_pool_info,
+    "administration.cluster.getextippoolinfo": platform_figures.get_ext_ip_pool_info,
+    "administration.cluster.getclusterstatus": platform_figures.get_cluster_status,
+    "environment.control.getenvinfo": platform_figures.get_env_info,
     "environment.control.restartservices": restart_services,
 }
 SLOW = {"environment.control.restartservices"}

@@ -1,11 +1,15 @@
 """What the platform API stand-in knows: its hosts and where the nodes are, in one JSON file.
 
-The file is written anew from the topology when there is none, and goes with the lab.
+Rules:
+- The file is written anew from the topology when there is none, and goes with the lab.
+- Threads that move containers change it too: whoever changes it holds `lock`.
+- A process that died in the middle of an evacuation did not finish it: the next one reads EVACUATION_FAILED.
 """
 
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,12 +23,33 @@ PORTS = {"soapPort": 4646, "tcpPort": 4545}  # a record sent without them loses 
 
 
 @dataclass
+class Evacuation:
+    """One that runs: which nodes are still to go, and how far it is."""
+
+    source: int
+    online: bool
+    left: list[int]
+    total: int
+    done: int = 0
+    failed: int = 0
+    current: int | None = None
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass
 class State:
-    """Host records and nodes, both as the API answers them; `save` after a change."""
+    """Host records and nodes, both as the API answers them; `save` after a change.
+
+    `fault` is the fault in force; `evacuations` (by host id) and `moving` (the threads at work) end with the process.
+    """
 
     hosts: list[Record] = field(default_factory=list)
     nodes: list[Record] = field(default_factory=list)
     file: Path = FILE
+    fault: str = ""
+    evacuations: dict[int, Evacuation] = field(default_factory=dict)
+    moving: list[threading.Thread] = field(default_factory=list)
+    lock: threading.RLock = field(default_factory=threading.RLock)
 
     def save(self) -> None:
         """Write the file whole."""
@@ -32,6 +57,13 @@ class State:
         draft = self.file.with_suffix(".new")
         draft.write_text(json.dumps({"hosts": self.hosts, "nodes": self.nodes}, indent=1))
         draft.replace(self.file)
+
+    def renew(self) -> None:
+        """Hosts and nodes as the topology says."""
+        with self.lock:
+            self.hosts = [_host(h) for h in topology.HOSTS if not h.joining]
+            self.nodes = [_node(c) for c in topology.CONTAINERS]
+            self.save()
 
     def host(self, number: str) -> Record | None:
         """The record of the host with that id."""
@@ -41,28 +73,27 @@ class State:
         """The containers that the platform believes on that host, with their status as it is now."""
         return [shown(n) for n in self.nodes if str(n["hdnodeid"]) == number]
 
-    def node(self, number: str) -> Record | None:
-        """The end-user node with that id."""
-        return next((shown(n) for n in self.nodes if str(n.get("id")) == number), None)
-
 
 def load() -> State:
-    """The state of the last time, or a new one."""
-    if FILE.exists():
-        return State(**json.loads(FILE.read_text()))
-    state = State(
-        [_host(h) for h in topology.HOSTS if not h.joining],
-        [_node(c) for c in topology.CONTAINERS],
-    )
+    """The state of the last time, or a new one; an evacuation that the last process left open has failed."""
+    state = State()
+    if not FILE.exists():
+        state.renew()
+        return state
+    known = json.loads(FILE.read_text())
+    state.hosts, state.nodes = known["hosts"], known["nodes"]
+    for host in state.hosts:
+        if host["status"] == "EVACUATING":
+            host["status"] = "EVACUATION_FAILED"
     state.save()
     return state
 
 
 def shown(node: Record) -> Record:
-    """A node as the API answers it: RUNNING or STOPPED is looked up, fields without a value are left out."""
+    """A node as the API answers it: its status is looked up, fields without a value are left out."""
     alive = hosts.container_leader(topology.container(node["name"])) != 0
-    fields = {**node, "status": "RUNNING" if alive else "STOPPED"}
-    return {k: v for k, v in fields.items() if v not in (None, "")}
+    status = "MIGRATING" if node.get("movingTo") else "RUNNING" if alive else "STOPPED"
+    return {k: v for k, v in {**node, "status": status}.items() if v not in (None, "")}
 
 
 def _host(host: topology.Host) -> Record:

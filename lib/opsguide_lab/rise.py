@@ -4,6 +4,7 @@ Rules:
 - What is in order is left alone; what is down is started; a host is built anew when it does not answer otherwise, or
   when it was built by another version of the lab.
 - Faults that a test left behind are taken away: a broken wire, a full disk, another host key.
+- With `restore`, a host whose containers or services are not those of the topology is built anew too.
 - A host is up when its own host key answers at its address and its containers run.
 """
 
@@ -18,9 +19,10 @@ from opsguide_lab.topology import Host
 PATIENCE = 60.0
 
 
-def rise(host: Host, base: Path, layers: Path) -> bool:
-    """Bring a host up; true when it was down. LabError says what does not come up and why."""
-    if hosts.wrapper_pid(host.name) and hosts.built_of(host, layers) and _heal(host):
+def rise(host: Host, base: Path, layers: Path, *, restore: bool = False) -> bool:
+    """Bring a host up; true when it was started. LabError says what does not come up and why."""
+    as_built = hosts.wrapper_pid(host.name) and hosts.built_of(host, layers) and not (restore and strayed(host))
+    if as_built and _heal(host):
         return False
     _start(host, base, layers)
     if not hosts.wait(lambda: _sshd_listens(host), PATIENCE):
@@ -45,6 +47,19 @@ def _start(host: Host, base: Path, layers: Path) -> None:
 def _attach(host: Host) -> None:
     pid = hosts.wrapper_pid(host.name)
     control.ask(places.RELAY_SOCKET, do="attach", host=host.name, pid=pid, address=host.address)
+
+
+def strayed(host: Host) -> str:
+    """How a running host differs from the topology, empty when it does not: containers that moved, disabled units."""
+    if not (pid := hosts.leader(host.name)):
+        return ""  # between two boots: healing waits for it
+    etc = Path(f"/proc/{pid}/root/etc")
+    numbers = sorted(int(p.stem) for p in (etc / "vz/conf").glob("[1-9]*.conf"))
+    if numbers != [c.ctid for c in topology.containers_on(host.name)]:
+        return "containers: " + " ".join(map(str, numbers))
+    wants = etc / "systemd/system/multi-user.target.wants"
+    gone = [unit for unit in ("vz", "prl-disp") if not (wants / f"{unit}.service").is_symlink()]
+    return "disabled: " + " ".join(gone) if gone else ""
 
 
 def _heal(host: Host) -> bool:

@@ -3,6 +3,7 @@
 Rules:
 - The members of a pair run on different infrastructure hosts.
 - A container's number is the same on both hosts of a pair, as in the vendor's installer image (3xx).
+- One end-user container of each user host is a member of a Galera cluster, as far as its process list tells.
 - `parameters/platforms/lab.yml` says the same to opsguide; a test holds them equal.
 """
 
@@ -111,8 +112,10 @@ CONTAINERS: tuple[Container, ...] = (
     Container("memcached-infra1", "ih-02", 308, "memcached-infra"),
     Container("node101", "uh-01", 101, env="shop", node=1001, kind_of_node="nginx"),
     Container("node102", "uh-01", 102, env="shop", node=1002, kind_of_node="memcached"),
+    Container("node103", "uh-01", 103, env="shop", node=1003, kind_of_node="mariadb"),
     Container("node201", "uh-02", 201, env="blog", node=2001, kind_of_node="nginx"),
     Container("node202", "uh-02", 202, env="blog", node=2002, kind_of_node="memcached"),
+    Container("node203", "uh-02", 203, env="blog", node=2003, kind_of_node="mariadb"),
 )
 
 

@@ -36,7 +36,7 @@ def test_hosts_and_nodes_agree_with_what_runs(api: Any) -> None:
     ]  # fmt: skip
     nodes = call("administration.cluster.GetNodes", hdnodeid="3")["array"]
     assert [(n["id"], n["ctid"], n["envName"], n["status"]) for n in nodes] == [
-        (1001, 101, "shop", "RUNNING"), (1002, 102, "shop", "RUNNING"),
+        (1001, 101, "shop", "RUNNING"), (1002, 102, "shop", "RUNNING"), (1003, 103, "shop", "RUNNING"),
     ]  # fmt: skip
     assert call("administration.cluster.GetHdNodeStatus", hdnodeid="3")["status"] == "ACTIVE"
 

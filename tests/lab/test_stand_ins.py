@@ -98,14 +98,14 @@ def test_vzlist_prints_the_columns_that_are_asked_for(lab: Any) -> None:
     assert answer[0].split() == ["301", "running", "zookeeper1.lab.example"]
     assert [line.split()[0] for line in answer] == ["301", "302", "303", "304", "305", "306", "307"]
     assert ssh("ih-01", "vzlist -Ho ctid,hostname").stdout.split()[:2] == ["301", "zookeeper1.lab.example"]
-    assert ssh("uh-01", "vzlist -aH1").stdout.split() == ["101", "102"]
+    assert ssh("uh-01", "vzlist -aH1").stdout.split() == ["101", "102", "103"]
     assert ssh("new-01", "vzlist -a -H -o ctid").stdout == ""
     assert ssh("ih-01", "vzlist -o nonsense").returncode == 1
 
 
 def test_prlctl_lists_the_same_containers_as_json(lab: Any) -> None:
     rows = json.loads(ssh("uh-01", "prlctl list -a -j").stdout)
-    assert [(r["name"], r["status"]) for r in rows] == [("node101", "running"), ("node102", "running")]
+    assert [(r["name"], r["status"]) for r in rows] == [(f"node10{n}", "running") for n in (1, 2, 3)]
     assert ssh("new-01", "prlctl list -a -H -o uuid").stdout == ""
 
 
@@ -195,3 +195,44 @@ def test_the_tools_of_the_guide_are_there_and_work(lab: Any) -> None:
         answer = ssh("uh-01", line)
         assert answer.returncode == 0, f"{line}: {answer.stderr}"
     assert ssh("uh-01", "ss -H -l -t -n sport = :10050").stdout.count(":10050") >= 1
+
+
+COMPONENTS = {
+    "zookeeper1": ("java", "zookeeper"),
+    "jelastic-db1": ("mariadbd jelasticha corosync", "mariadb mysql mariadbd jelasticha corosync"),
+    "jelcore1": ("java nginx", "jelcore nginx"),
+    "gate1": ("sshproxyd sshd corosync", "sshproxyd sshd corosync"),
+    "hcore1": ("java nginx proxysql", "hcore nginx proxysql home-hivext-ftp.mount"),
+    "resolver1": (
+        "mysqld nginx pdns_server pdns_recursor master haresolver proxysql dnsdist",
+        "mysql openresty pdns pdns@external pdns-recursor postfix haresolver proxysql dnsdist",
+    ),
+    "uploader1": ("java", "uploader"),
+    "memcached-infra1": ("memcached", "memcached"),
+}
+
+
+@pytest.mark.parametrize("name", COMPONENTS)
+def test_each_component_has_the_processes_and_units_of_the_service_map(lab: Any, name: str) -> None:
+    processes, units = COMPONENTS[name]
+    found = lab.inside(name, ["bash", "-c", f"for p in {processes}; do pgrep -x $p > /dev/null || echo no $p; done"])
+    assert found.stdout == ""
+    assert set(lab.inside(name, ["systemctl", "is-active", *units.split()]).stdout.split()) == {"active"}
+    assert lab.inside(name, ["pgrep", "-x", "zabbix_agentd"]).returncode == 0
+
+
+def test_the_shared_files_of_hcore_are_a_mount_that_can_be_listed(lab: Any) -> None:
+    look = "mountpoint -q /home/hivext/ftp && timeout 15 ls /home/hivext/ftp"
+    assert lab.inside("hcore1", ["bash", "-c", look]).returncode == 0
+
+
+@pytest.mark.parametrize("host", ["uh-01", "uh-02"])
+def test_a_galera_member_is_known_by_its_arguments(lab: Any, host: str) -> None:
+    rows = ssh(
+        host,
+        "for c in $(vzlist -H1); do vzctl exec2 $c 'pgrep -fx \".*/mariadbd .*--wsrep_cluster_address=.*\"' > /dev/null && echo $c; done",
+    )
+    assert rows.stdout.split() == [{"uh-01": "103", "uh-02": "203"}[host]]
+    name = {"uh-01": "node103", "uh-02": "node203"}[host]
+    assert lab.inside(name, ["pgrep", "-x", "mariadbd"]).returncode == 0
+    assert json.loads(lab.inside(name, ["jem", "service", "restart"]).stdout) == {"result": 0, "service": "mariadb"}

@@ -60,7 +60,7 @@ def test_a_lab_that_is_up_is_whole_and_up_again_changes_nothing(lab: Any) -> Non
     assert time.monotonic() - begun < 3
     assert lab.inside("ih-01", ["cat", "/proc/sys/kernel/random/boot_id"]).stdout == before
     assert [s.name for s in lab.status() if s.up] == ["ih-01", "ih-02", "uh-01", "uh-02", "new-01"]
-    assert sum(sum(s.containers.values()) for s in lab.status()) == 17
+    assert sum(sum(s.containers.values()) for s in lab.status()) == 19
 
 
 def test_each_host_answers_over_plain_ssh_under_its_own_name_and_key(lab: Any) -> None:
