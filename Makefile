@@ -29,7 +29,7 @@ lint: install ## ruff and mypy
 
 tidy: install ## mend the form of code and runbooks
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
-	@$(BIN)/python tests/tidy_notebooks.py runbooks tests/drafts
+	@$(BIN)/python tests/tidy_notebooks.py runbooks
 
 bench: install ## figures as ratios against named peers in the same run
 	@$(BIN)/python -m benchmarks

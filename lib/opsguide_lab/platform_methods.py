@@ -15,7 +15,7 @@ from typing import Any
 from opsguide_lab import elements, platform_figures, platform_moves
 from opsguide_lab.errors import LabError
 from opsguide_lab.platform_answers import BAD_PARAMETER, NOT_FOUND, RESTART_FAILED, Arguments, Failure, Method, host_of
-from opsguide_lab.platform_state import Record, State
+from opsguide_lab.platform_state import Record, State, shown
 
 STATUSES = ("ACTIVE", "MAINTENANCE", "INFRASTRUCTURE_NODE", "UNLICENSED")
 
@@ -37,6 +37,14 @@ def get_nodes(state: State, arguments: Arguments) -> Record:
     first = int(arguments.get("startRow") or 0)
     count = int(arguments.get("resultCount") or len(nodes))
     return {"array": nodes[first : first + count], "totalCount": len(nodes)}
+
+
+def search_nodes(state: State, arguments: Arguments) -> Record:
+    """The nodes whose number is searched for, or whose host name or environment holds the text."""
+    text = arguments.get("search", "")
+    found = [n for n in state.nodes if n["id"] and text]
+    by_number = [n for n in found if str(n["id"]) == text]
+    return {"array": [shown(n) for n in by_number or [n for n in found if text in f"{n['hostname']} {n['envName']}"]]}
 
 
 def edit_hd_node(state: State, arguments: Arguments) -> Record:
@@ -82,6 +90,7 @@ METHODS: dict[str, Method] = {
     "administration.cluster.gethdnodes": get_hosts,
     "administration.cluster.gethdnodestatus": get_hd_node_status,
     "administration.cluster.getnodes": get_nodes,
+    "administration.cluster.searchnodes": search_nodes,
     "administration.cluster.edithdnode": edit_hd_node,
     "administration.cluster.evacuatecontainers": platform_moves.evacuate_containers,
     "administration.cluster.getevacuationstate": platform_moves.get_evacuation_state,

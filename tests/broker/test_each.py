@@ -21,10 +21,10 @@ def verbs(mode: str) -> Verbs:
 
 def test_rows_that_are_not_known_are_refused_in_apply() -> None:
     with pytest.raises(InputError, match="not known"):
-        verbs("apply")._each(LATER)
+        verbs("apply")._each("change", LATER)
 
 
 def test_rows_that_are_not_known_stand_in_a_plan_as_a_rule() -> None:
     one = verbs("plan")
-    assert one._each(LATER) == []
+    assert one._each("change", LATER) == []
     assert [(e["step"], e["later"], e["on"]) for e in one.listed] == [("move", "vzctl start {ctid}", "uh-01")]

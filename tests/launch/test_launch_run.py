@@ -97,10 +97,28 @@ def test_a_vendor_s_cell_goes_on_as_a_request_whatever_was_asked(far: FarDesk) -
     assert done.code == 1, "nothing answers here, so the evidence cannot be taken"
 
 
-def test_plan_is_plan_and_run_with_plan_is_the_same(far: FarDesk) -> None:
+def test_plan_is_plan_and_a_plan_that_failed_cannot_be_carried_out(far: FarDesk) -> None:
     far("plan", *RUN[1:])
-    far(*RUN, "--plan")
-    assert [json.loads((f / "intent.json").read_text())["mode"] for f in far.folders()] == ["plan", "plan"]
+    assert [json.loads((f / "intent.json").read_text())["mode"] for f in far.folders()] == ["plan"]
+    done = far("run", "--plan", "last", "--reason", "x")
+    assert done.code != 0
+    assert "plan again until it succeeds" in done.out + done.err
+    assert len(far.folders()) == 1
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (("06", "--plan", "last"), "ACTIVITY stands in the plan"),
+    (("--plan", "last", "--on", "uh-02"), "--on stands in the plan"),
+    (("--plan", "last", "-p", "service=crond"), "fixes its parameters"),
+    (("--plan", "nonsense"), "no run is called"),
+    ((), "no activity"),
+])  # fmt: skip
+def test_a_plan_fixes_what_is_run(far: FarDesk, words: tuple[str, ...], said: str) -> None:
+    far("plan", *RUN[1:])
+    done = far("run", *words, "--reason", "x")
+    assert done.code == 2, done
+    assert said in done.err
+    assert len(far.folders()) == 1
 
 
 def test_json_stands_alone_on_standard_output_also_for_bad_input(far: FarDesk) -> None:
@@ -129,10 +147,11 @@ def test_a_launcher_that_is_stopped_before_a_run_begins_leaves_nothing(far: FarD
 
 
 @pytest.mark.parametrize(("state", "said"), [
-    ("interrupted", "no change is in doubt"), ("unknown", "opsguide resume r-1 --found"), ("failed", None),
+    ("interrupted", "no change is in doubt"), ("unknown", "opsguide resume r-1 --found"), ("refused", None),
+    ("failed", "opsguide resume r-1"),
 ])  # fmt: skip
 def test_a_run_that_was_cut_short_says_what_is_next(state: str, said: str | None) -> None:
-    lines = verdict(outcome.Outcome("r-1", state, 5, "words", "/records/r-1"))
+    lines = verdict(outcome.Outcome("r-1", state, 5, "words", "/records/r-1", mode="apply"))
     assert lines[-1] == "record:   /records/r-1"
     following = [line for line in lines if line.startswith("next:")]
     assert [said in line for line in following if said] == ([True] if said else [])

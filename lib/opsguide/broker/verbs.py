@@ -139,7 +139,7 @@ class Verbs:
     def change(self, request: dict[str, Any]) -> None:
         """Send or list a change. UnknownError keeps the element held."""
         step = self._step(request)
-        found = [t for one in self._each(request) for t in targets(self.grounds, "change", one)]
+        found = [t for one in self._each("change", request) for t in targets(self.grounds, "change", one)]
         for target in found:
             _refuse_elsewhere(step, target)
         undo = str(request.get("undo", ""))
@@ -170,7 +170,7 @@ class Verbs:
             pins.refuse_other_record(self.follow.plan.named(step.slug, made.key), made, self.follow.plan.run)
         return made
 
-    def _each(self, request: dict[str, Any]) -> list[dict[str, Any]]:
+    def _each(self, verb: str, request: dict[str, Any]) -> list[dict[str, Any]]:
         """The request once for each row; each row must be one that a look of this run returned."""
         each = request.get("each")
         if each is None:
@@ -178,7 +178,7 @@ class Verbs:
         if isinstance(each, dict) and self.mode == "apply":
             raise InputError("each= got rows that are not known", next="take them from a look of this run, in apply")
         if isinstance(each, dict):
-            self._rule(request)
+            self._rule(verb, request)
             return []
         given = request.get("slots") or {}
         return [
@@ -186,8 +186,8 @@ class Verbs:
             for turn, row in enumerate(each)
         ]
 
-    def _rule(self, request: dict[str, Any]) -> None:
-        """List a change whose rows are known only in apply."""
+    def _rule(self, verb: str, request: dict[str, Any]) -> None:
+        """List a command whose rows are known only in apply."""
         what = request.get("what") or {}
         template = str(what.get("api") or what.get("command") or "")
         for name in request.get("on") or [self.grounds.element.name]:
@@ -195,10 +195,10 @@ class Verbs:
                 "planned",
                 command=self.commands.number(),
                 step=request["step"],
-                verb="change",
+                verb=verb,
                 on=str(name),
                 line="",
-                expect_words="exit 0",
+                expect_words=expectations.words(expectations.checked(request.get("expect"))),
                 words=f"{template}, for each row that the look before returns in apply",
                 key="",
                 later=template,
@@ -370,7 +370,7 @@ class Verbs:
 
     def _targets(self, verb: str, step: Step, request: dict[str, Any]) -> list[Target]:
         """What a look or a prove would ask; RefusedError for a path that is not this activity's."""
-        found = targets(self.grounds, verb, request)
+        found = [t for one in self._each(verb, request) for t in targets(self.grounds, verb, one)]
         for target in found:
             paths.refuse_parameters(self.grounds, target, self.mode == "request")
             if self.mode == "apply" or (verb == "look" and request.get("when") != "apply"):

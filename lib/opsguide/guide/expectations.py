@@ -4,7 +4,8 @@
 - `says` is met when any alternative stands in the answer as whole words; `lacks` when none does.
 - JSON is also read without regard to its white space.
 - A number that is asked for is not part of a longer one: `0` does not stand in `0.5`.
-- `matches` is a regular expression found in some line; `nothing` is an empty answer.
+- `matches` is a regular expression found in some line; `nothing` is an empty answer, or one of the
+  platform API whose list is empty.
 - A pattern has at most 500 characters, and one that searches longer than 2 s is stopped and not met.
 - An expectation that every answer meets is refused: an empty text is no text to look for.
 - `equals` and `differs_from` compare the whole answer without outer white space.
@@ -23,6 +24,7 @@ from typing import Any
 from opsguide.errors import InputError
 from opsguide.guide import patterns
 
+LISTS = ("array", "objects", "responses")
 NAMES = ("exits", "says", "lacks", "matches", "nothing", "equals", "differs_from", "at_least", "at_most")
 
 
@@ -89,7 +91,7 @@ def _met(name: str, args: list[Any], text: str) -> bool:
     if name == "exits":
         return True
     if name == "nothing":
-        return not stripped
+        return not stripped or _is_empty_list(stripped)
     if name in ("says", "lacks"):
         readings = (text, *_dumped(text))
         said = any(_has(reading, str(a)) for a in args for reading in readings)
@@ -102,6 +104,16 @@ def _met(name: str, args: list[Any], text: str) -> bool:
         return all(stripped != str(a).strip() for a in args)
     found, limit = numbers(text), number(args[0])
     return bool(found) and all(n >= limit if name == "at_least" else n <= limit for n in found)
+
+
+def _is_empty_list(text: str) -> bool:
+    """Whether a platform API answer succeeded and lists nothing."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    lists = [body[k] for k in LISTS if isinstance(body.get(k), list)] if isinstance(body, dict) else []
+    return bool(lists) and not any(lists) and body.get("result") == 0
 
 
 def _has(text: str, wanted: str) -> bool:

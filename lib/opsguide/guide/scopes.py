@@ -128,7 +128,6 @@ def _read(name: str) -> bytes:
     return (files("opsguide.guide") / "scopes" / f"{name}.toml").read_bytes()
 
 
-@cache
 def load(activity: str) -> Scope | None:
     """The scope of an activity, None where its runbook is still to come; InputError for a broken file."""
     try:

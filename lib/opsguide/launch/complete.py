@@ -32,6 +32,16 @@ def parameters(context: click.Context, parameter: click.Parameter, incomplete: s
     with contextlib.suppress(OpsguideError):
         setting = context.ensure_object(Setting)
         scope = scopes.load(setting.edition().activity(str(context.params.get("activity"))).slug)
-        names = set(scope.parameters.known if scope else {}) - {"element", "mode", "reason"}
+        names = set(scope.parameters.known if scope else {}) - {"element", "mode", "reason", "follows"}
         return sorted(f"{name}=" for name in names if name.startswith(incomplete))
+    return []
+
+
+def runs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The newest runs on record."""
+    from opsguide.record.archive import Archive
+
+    with contextlib.suppress(OpsguideError):
+        found = Archive(context.ensure_object(Setting).records()).runs()
+        return [ref.run for ref in reversed(found) if ref.run.startswith(incomplete)][:50]
     return []

@@ -11,23 +11,18 @@ from typing import Any
 import click
 
 from opsguide.errors import InputError, OpsguideError
+from opsguide.launch import given as giving
 from opsguide.launch import holding
+from opsguide.launch.asked import Asked
 from opsguide.launch.columns import aligned
+from opsguide.launch.complete import runs
+from opsguide.launch.run import running_options
 from opsguide.launch.setting import Command, Setting, json_option, pass_setting, print_json
 from opsguide.record.archive import Archive, RunRef
 from opsguide.record.checks import OK, UNFINISHED, Finding
 
 SHOWN = 20
 RUNNING = "RUNNING"
-
-
-def runs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """What the shell offers for a RUN."""
-    try:
-        found = Archive(context.ensure_object(Setting).records()).runs()
-    except OpsguideError:
-        return []
-    return [ref.run for ref in reversed(found) if ref.run.startswith(incomplete)][:50]
 
 
 @click.command("records", cls=Command)
@@ -126,30 +121,55 @@ def _close_orphans(setting: Setting) -> None:
 @click.command("resume", cls=Command)
 @click.argument("run", shell_complete=runs)
 @click.option("--found", type=click.Choice(("done", "not-done")), help="What you found on the element.")
-@click.option("--why", metavar="TEXT", help="How you know.")
-@json_option
-@pass_setting
+@click.option("--why", metavar="TEXT", help="How you know; goes with --found.")
+@click.option("--reason", metavar="TEXT", help="Why it goes on [default: the run's own reason].")
+@click.option("-p", "words", metavar="NAME=VALUE", multiple=True, help="A confirmation that the activity asks for.")
+@running_options
 @click.pass_context
 def resume_command(
-    context: click.Context, setting: Setting, run: str, found: str | None, why: str | None, as_json: bool
+    context: click.Context, /, run: str, found: str | None, why: str | None, reason: str | None, **options: Any
 ) -> None:
-    """Settle RUN, whose change is unknown and holds its element. Without --found: what to look at (exit 5).
+    """Go on from RUN, which did not end well; or settle what nobody knows of it.
 
-    Look for yourself first. What you say is believed, recorded under your name, and frees the element; nothing is sent.
+    What RUN has done is proved again and not sent again; the rest is done. RUN is its id, the end of it, or `last`. The
+    new run has a record of its own that names RUN. Changed parameters need a new plan.
+
+    Where a change of RUN is unknown, its element is held. Without --found: what to look at (exit 5). Look for yourself
+    first; what you then say with --found is believed, recorded under your name, and frees the element. Nothing is sent.
     """
+    setting = context.ensure_object(Setting)
     _close_orphans(setting)
     whole = _whole_id(setting, run)
-    if not found:
-        return _what_is_held(context, setting, whole, as_json)
+    if found:
+        return _settle(setting, whole, found, why or "", bool(options["as_json"]))
+    if any(h.run == whole for h in holding.holds(setting.platform().state).values()):
+        return _what_is_held(context, setting, whole, bool(options["as_json"]))
+    context.exit(_go_on(setting, whole, reason, options))
+
+
+def _go_on(setting: Setting, run: str, reason: str | None, options: dict[str, Any]) -> int:
+    from opsguide.launch import follow
+    from opsguide.launch import run as running
+
+    def whole() -> Asked:
+        past = follow.earlier(setting, run)
+        return follow.asked_of(setting, past, giving.pairs(options["words"]), reason)
+
+    return running.told(setting, whole, options)
+
+
+def _settle(setting: Setting, run: str, found: str, why: str, as_json: bool) -> None:
     from opsguide.wire import Client
 
     client = Client(setting.platform_file(), setting.records(), "opsguide resume")
     say = None if as_json else lambda lines: click.echo("\n".join(lines))
     try:
-        done: dict[str, Any] = client.ask({"do": "resume", "run": whole, "found": found, "why": why or ""}, say)
+        done: dict[str, Any] = client.ask({"do": "resume", "run": run, "found": found, "why": why}, say)
     finally:
         client.close()
-    print_json(done) if as_json else click.echo(f"free: {', '.join(done['released'])}\nrecord: {done['run']}")
+    if as_json:
+        return print_json(done)
+    click.echo(f"free: {', '.join(done['released'])}\nrecord: {done['run']}\ngo on: opsguide resume {run}")
     return None
 
 

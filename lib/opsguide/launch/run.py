@@ -12,11 +12,11 @@ from typing import Any
 
 import click
 
-from opsguide.errors import OpsguideError, StoreError
+from opsguide.errors import InputError, OpsguideError, StoreError
 from opsguide.launch import asked as asking
 from opsguide.launch import given as giving
 from opsguide.launch.asked import Asked
-from opsguide.launch.complete import activities, elements, parameters
+from opsguide.launch.complete import activities, elements, parameters, runs
 from opsguide.launch.outcome import APPEAR_SECONDS, Outcome, find, of, sealed
 from opsguide.launch.setting import Command, Setting, json_option, print_error, print_json
 
@@ -24,7 +24,7 @@ from opsguide.launch.setting import Command, Setting, json_option, print_error, 
 def asking_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The arguments that name activity, element, parameters and reason."""
     options = [
-        click.argument("activity", shell_complete=activities),
+        click.argument("activity", required=False, shell_complete=activities),
         click.option("--on", metavar="ELEMENT", shell_complete=elements, help="The host or container."),
         click.option("-p", "words", metavar="NAME=VALUE", multiple=True, shell_complete=parameters,
                      help="A parameter; `opsguide show ACTIVITY` lists them. Lists: a,b,c."),
@@ -53,16 +53,36 @@ def running_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command("run", cls=Command)
 @asking_options
-@click.option("--plan", "plan", is_flag=True, help="Plan only: the same as `opsguide plan`.")
+@click.option(
+    "--plan", metavar="RUN", shell_complete=runs, help="Carry out this plan, exactly; RUN is its id, or `last`."
+)
 @running_options
 @click.pass_context
-def run_command(context: click.Context, /, plan: bool, **options: Any) -> None:
+def run_command(context: click.Context, /, plan: str | None, **options: Any) -> None:
     """Carry ACTIVITY out on ELEMENT: every command is shown, sent, checked and recorded.
+
+    With --plan RUN the activity, the element and the parameters are the plan's. What is not in it is refused, and so is
+    everything when the starting state that it found has moved.
 
     A cell of Jelastic Operations writes the request instead (exit 3); a cell that is N/A is refused (exit 4). Both
     leave a record. Ctrl-C ends a look at once and lets a change come to its end; the exit code is the record's.
     """
-    context.exit(_command(context.ensure_object(Setting), "plan" if plan else "apply", options))
+    setting = context.ensure_object(Setting)
+    context.exit(_followed(setting, plan, options) if plan else _command(setting, "apply", options))
+
+
+def _followed(setting: Setting, plan: str, options: dict[str, Any]) -> int:
+    from opsguide.launch import follow
+
+    for name, said in (("activity", "ACTIVITY"), ("on", "--on"), ("file", "-f")):
+        if options[name]:
+            raise InputError(f"{said} stands in the plan", next=f"opsguide run --plan {plan}, and nothing beside it")
+
+    def whole() -> Asked:
+        past = follow.plan(setting, plan)
+        return follow.asked_of(setting, past, giving.pairs(options["words"]), options["reason"])
+
+    return told(setting, whole, options)
 
 
 @click.command("plan", cls=Command)
@@ -75,16 +95,22 @@ def plan_command(context: click.Context, /, commands: bool, **options: Any) -> N
     setting = context.ensure_object(Setting)
     if not commands:
         context.exit(_command(setting, "plan", options))
-    outcome, _ = _outcome(setting, "plan", {**options, "quiet": True, "as_json": False})
+    asked = _asked(setting, "plan", options)
+    outcome, _ = _performed(setting, asked, {**options, "quiet": True, "as_json": False})
     lines = effective_lines(Path(outcome.record))
     print_json(lines) if options["as_json"] else click.echo("\n".join(lines))
     context.exit(outcome.exit)
 
 
 def _command(setting: Setting, mode: str, options: dict[str, Any]) -> int:
+    return told(setting, lambda: _asked(setting, mode, options), options)
+
+
+def told(setting: Setting, asked: Callable[[], Asked], options: dict[str, Any]) -> int:
+    """Run what is asked and tell its verdict, as words or JSON; the exit code."""
     as_json = bool(options["as_json"])
     try:
-        outcome, told = _outcome(setting, mode, options)
+        outcome, said = _performed(setting, asked(), options)
     except OpsguideError as error:
         if as_json:
             print_json(Outcome(None, "not-run", error.exit_code, error.words).as_dict())
@@ -92,16 +118,21 @@ def _command(setting: Setting, mode: str, options: dict[str, Any]) -> int:
     if as_json:
         print_json(outcome.as_dict())
     else:
-        click.echo("\n".join(verdict(outcome, options["quiet"] or not told)))
+        click.echo("\n".join(verdict(outcome, options["quiet"] or not said)))
     return outcome.exit
 
 
-def _outcome(setting: Setting, mode: str, options: dict[str, Any]) -> tuple[Outcome, bool]:
+def _asked(setting: Setting, mode: str, options: dict[str, Any]) -> Asked:
+    if not options["activity"]:
+        raise InputError("no activity", next="name one: `opsguide matrix` lists them")
     file: Path | None = options["file"]
     given = asking.merged(
         mode, giving.pairs(options["words"]), giving.from_file(file) if file else {}, options["on"], options["reason"]
     )
-    asked = asking.asked(setting, options["activity"], given)
+    return asking.asked(setting, options["activity"], given)
+
+
+def _performed(setting: Setting, asked: Asked, options: dict[str, Any]) -> tuple[Outcome, bool]:
     shown = None if options["quiet"] else sys.stderr if options["as_json"] else sys.stdout
     return perform(setting, asked, shown, options["out"], options["cell_timeout"])
 
@@ -166,14 +197,23 @@ def verdict(outcome: Outcome, whole: bool = True) -> list[str]:
         return [f"NOT RUN  {outcome.words} (exit {outcome.exit})", "nothing was sent, and there is no record"]
     said = [f"{outcome.state.upper()}  {outcome.words} (exit {outcome.exit})"] if whole else []
     said += [f"still open: {text}" for text in outcome.open]
-    if outcome.state == "interrupted":
-        said.append("next:     no change is in doubt; see in the record what was done before you run it again")
-    elif outcome.state == "unknown":
-        settle = f'opsguide resume {outcome.run} --found done|not-done --why "…"'
-        said.append(f"next:     look at the element, then {settle}")
+    if then := _then(outcome):
+        said.append(f"next:     {then}")
     if outcome.request:
         said.append(f"request:  {outcome.request}")
     return [*said, f"record:   {outcome.record}"]
+
+
+def _then(outcome: Outcome) -> str:
+    """The next step to take."""
+    if outcome.mode == "plan" and outcome.state == "succeeded":
+        return f'to carry it out: opsguide run --plan {outcome.run} --reason "…"'
+    if outcome.state == "unknown":
+        return f'look at the element, then opsguide resume {outcome.run} --found done|not-done --why "…"'
+    if outcome.mode == "apply" and outcome.state in ("interrupted", "failed"):
+        doubt = "no change is in doubt; " if outcome.state == "interrupted" else ""
+        return f"{doubt}once the cause is mended: opsguide resume {outcome.run}"
+    return ""
 
 
 def effective_lines(folder: Path) -> list[str]:

@@ -24,6 +24,7 @@ class Step:
         what: What,
         *,
         on: Any = None,
+        each: Any = None,
         expect: Any = None,
         when: str = "now",
         among: Any = None,
@@ -32,7 +33,11 @@ class Step:
         timeout: str = "",
         **slots: Any,
     ) -> Any:
-        """Ask without changing anything; a Reading, or a Later one with when="apply" outside apply."""
+        """Ask without changing anything; a Reading, or a Later one with when="apply" outside apply.
+
+        `pin` marks a look at the starting state: a plan seals its answer and its run is refused when that has moved; a
+        run that goes on from another gets the answer of the first one. With `each` it is asked once for each row.
+        """
         if not self.applies or what is None:
             return Reading([])
         done = self._verb(
@@ -46,6 +51,7 @@ class Step:
             within=within,
             timeout=timeout,
             among=None if among is None else _rows(among),
+            each=None if each is None else _rows(each),
         )
         return Later(done["later"]) if "later" in done else Reading(done["answers"])
 
@@ -75,6 +81,7 @@ class Step:
         what: What,
         *,
         on: Any = None,
+        each: Any = None,
         expect: Any = None,
         within: str = "",
         hold: str = "",
@@ -93,6 +100,7 @@ class Step:
                 within=within,
                 hold=hold,
                 timeout=timeout,
+                each=None if each is None else _rows(each),
                 progress=None if progress is None else _what(progress),
             )
 
