@@ -49,10 +49,10 @@ def prepare(host: Host) -> None:
 
 def _prepare_container(folder: Path, layer: Path, one: Container) -> None:
     private = folder / "vz/private" / str(one.ctid)
-    memory = one.memory << 20
+    pages = (one.memory << 20) // 4096
     settings = {
         "NAME": one.name, "HOSTNAME": one.hostname, "ONBOOT": "yes", "OSTEMPLATE": "debian-12", "UUID": one.uuid,
-        "IP_ADDRESS": f"{one.address}/255.255.255.0", "PHYSPAGES": f"{memory}:{memory}",
+        "IP_ADDRESS": f"{one.address}/255.255.255.0", "PHYSPAGES": f"{pages}:{pages}",
         "VE_ROOT": f"/vz/root/{one.ctid}", "VE_PRIVATE": f"/vz/private/{one.ctid}", "VE_LAYERS": " ".join(one.layers),
     }  # fmt: skip
     write(private / "ve.conf", "".join(f'{k}="{v}"\n' for k, v in settings.items()))

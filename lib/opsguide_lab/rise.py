@@ -3,7 +3,8 @@
 Rules:
 - What is in order is left alone; what is down is started; a host is built anew when it does not answer otherwise, or
   when it was built by another version of the lab.
-- Faults that a test left behind are taken away: a broken wire, a full disk, another host key.
+- Faults that a test left behind are taken away: a broken wire, a full disk, another host key, where a
+  container is down also locks and files that make it fail.
 - With `restore`, a host whose containers or services are not those of the topology is built anew too.
 - A host is up when its own host key answers at its address and its containers run.
 """
@@ -17,6 +18,7 @@ from opsguide_lab.errors import LabError
 from opsguide_lab.topology import Host
 
 PATIENCE = 60.0
+FAILING = "find /vz/lock /vz/private -maxdepth 2 ( -name *.lck -o -name fail-start -o -name hang-stop ) -delete"
 
 
 def rise(host: Host, base: Path, layers: Path, *, restore: bool = False) -> bool:
@@ -77,6 +79,7 @@ def _heal(host: Host) -> bool:
         elements.restore_host_key(host.name)
     down = [c for c in topology.containers_on(host.name) if not hosts.container_leader(c)]
     if down and hosts.wait(lambda: hosts.containers_ready(host.name), PATIENCE):
+        elements.inside(host.name, FAILING.split())
         for one in (c for c in down if not hosts.container_leader(c)):
             elements.inside(host.name, ["vzctl", "start", str(one.ctid)])
     return hosts.key_answers(host) and all(map(hosts.container_leader, topology.containers_on(host.name)))

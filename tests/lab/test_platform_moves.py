@@ -21,7 +21,6 @@ UH1, UH2, IH1 = "3", "4", "1"
 
 @pytest.fixture
 def moving(lab: Any) -> Iterator[Any]:
-    lab.restore()
     yield lab
     lab.restore()
     assert all(s.whole for s in lab.status())
@@ -78,12 +77,28 @@ def test_an_evacuation_takes_every_container_to_the_target_with_its_number_and_i
     assert [s.detail.split(",")[0] for s in moving.status() if not s.whole] == ["down: node101 (it runs on uh-02)"]
 
 
-def test_a_container_that_was_down_arrives_down(moving: Any) -> None:
+def test_a_container_that_was_down_arrives_down_and_a_suspended_one_suspended(moving: Any) -> None:
     moving.inside("uh-01", ["vzctl", "stop", "102"])
+    moving.inside("uh-01", ["vzctl", "suspend", "103"])
     assert evacuate() == 0
     assert ended()
-    assert (nodes(UH2)[1001], nodes(UH2)[1002]) == ("RUNNING", "STOPPED")
-    agree(moving)
+    assert [nodes(UH2)[n] for n in (1001, 1002, 1003)] == ["RUNNING", "STOPPED", "STOPPED"]
+    assert moving.inside("uh-02", ["vzctl", "status", "103"]).stdout.endswith(" down suspended\n")
+    assert moving.inside("uh-01", ["ls", "/vz/dump"]).stdout == ""
+    assert moving.inside("uh-02", ["vzctl", "resume", "103"]).returncode == 0
+
+
+def test_a_container_that_does_not_start_on_the_target_runs_where_it_was(moving: Any) -> None:
+    break_it = "mv /usr/sbin/vzctl /usr/sbin/vzctl.real; printf '#!/bin/sh\\n[ $1 = start ] && exit 7; exec vzctl.real $@' > /usr/sbin/vzctl"
+    moving.inside("uh-02", ["bash", "-c", f"{break_it}; chmod +x /usr/sbin/vzctl"])
+    try:
+        assert evacuate() == 0
+        assert ended()
+        assert (status(), set(nodes(UH1).values())) == ("EVACUATION_FAILED", {"RUNNING"})
+        agree(moving)
+        assert moving.inside("uh-02", ["ls", "/vz/private"]).stdout.split() == ["201", "202", "203"]
+    finally:
+        moving.inside("uh-02", ["mv", "/usr/sbin/vzctl.real", "/usr/sbin/vzctl"])
 
 
 def test_a_host_that_is_being_evacuated_can_be_looked_at_and_nothing_else(moving: Any) -> None:

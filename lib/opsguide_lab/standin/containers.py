@@ -1,12 +1,15 @@
 """The containers of a host, as the stand-ins for vzctl, vzlist and prlctl see them.
 
 A container is `/etc/vz/conf/<CTID>.conf` (a link to `/vz/private/<CTID>/ve.conf`, NAME="value" lines), its writable
-files in `/vz/private/<CTID>/fs`, and while it runs the unit `vzct@<CTID>.service` with a systemd of its own.
+files in `/vz/private/<CTID>/fs`, and while it runs the unit `vzct@<CTID>.service` with a systemd of its own. It is
+suspended while it is down and `/vz/dump/Dump.<CTID>` stands; the lab keeps no memory, a resumed container boots anew.
+A file in its private area tells it to fail: `fail-start` makes every start fail with 7, `hang-stop` (its text is how
+many seconds, else 3) makes an orderly stop run into its timeout with 33.
 Exit codes are those of the vzctl manual page. Imports are few: a stand-in starts for every command, and pathlib,
 dataclasses, signal and subprocess take three times as long to import as Python does to start.
 """
 
-# ruff: noqa: PTH104, PTH110, PTH115, PTH123, PTH208
+# ruff: noqa: PTH104, PTH108, PTH110, PTH123, PTH208
 
 from __future__ import annotations
 
@@ -20,12 +23,16 @@ if TYPE_CHECKING:
 
 CONFIGURATION = "/etc/vz/conf"
 LOCKS = "/vz/lock"
+PAGE = 4096
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-KILL, CONTINUE, STOP = 9, 18, 19  # signals, as Linux numbers them
+KILL, CONTINUE = 9, 18  # signals, as Linux numbers them
 
 LOCKED = 9
+CANNOT_START = 7
 NO_CONFIGURATION = 14
+CANNOT_SUSPEND = 16
+CANNOT_RESUME = 17
 BAD_PARAMETER = 20
 NOT_RUNNING = 31
 ALREADY_RUNNING = 32
@@ -96,6 +103,21 @@ class Container:
         """Whether it runs."""
         return self.init != 0
 
+    @property
+    def dump(self) -> str:
+        """The file that keeps it while it is suspended."""
+        return f"/vz/dump/Dump.{self.ctid}"
+
+    @property
+    def status(self) -> str:
+        """In vzlist's words: running, suspended or stopped."""
+        return "running" if self.running else "suspended" if os.path.exists(self.dump) else "stopped"
+
+    def told(self, word: str) -> str | None:
+        """The text of a file in its private area that tells it to fail; None when there is none."""
+        path = f"/vz/private/{self.ctid}/{word}"
+        return text_of(path) if os.path.exists(path) else None
+
     def save(self) -> None:
         """Write the configuration back, whole."""
         target = os.path.realpath(self.file)
@@ -137,46 +159,49 @@ def refuse_locked(one: Container) -> None:
 
 
 def start(one: Container) -> None:
-    """Start it and return when its systemd has reached its target."""
+    """Start it, also a suspended one, and return when its systemd has reached its target."""
     if one.running:
         raise Refusal(ALREADY_RUNNING, "Container is already running")
+    if one.told("fail-start") is not None:
+        raise Refusal(CANNOT_START, "Unable to start init: the file fail-start tells it to fail")
     if systemctl("start", one.unit) != 0:
-        raise Refusal(6, f"Unable to start container; see journalctl -u {one.unit}")
+        raise Refusal(CANNOT_START, f"Unable to start container; see journalctl -u {one.unit}")
+    if os.path.exists(one.dump):
+        os.unlink(one.dump)
 
 
 def stop(one: Container, *, fast: bool = False) -> None:
     """Stop it as a shutdown, or with `fast` at once."""
     if not one.running:
         raise Refusal(NOT_RUNNING, "Container is not running")
+    if not fast and (text := one.told("hang-stop")) is not None:
+        time.sleep(float(text.strip() or 3))
+        raise Refusal(CANNOT_STOP, "Unable to stop container: operation timed out")
     if fast:
         os.kill(one.init, KILL)
     if systemctl("stop", one.unit) != 0 or one.running:
         raise Refusal(CANNOT_STOP, "Unable to stop container: operation timed out")
 
 
-def suspend(one: Container, *, frozen: bool) -> None:
-    """Freeze or thaw all its processes where the cgroup allows it, else stop and continue them one by one."""
+def suspend(one: Container) -> None:
+    """Write its dump and take it down."""
     if not one.running:
         raise Refusal(NOT_RUNNING, "Container is not running")
-    if systemctl("freeze" if frozen else "thaw", one.unit, quiet=True) != 0:
-        for pid in processes(one):
-            os.kill(pid, STOP if frozen else CONTINUE)
-
-
-def processes(one: Container) -> list[int]:
-    """All processes inside, as the host numbers them."""
     try:
-        inside = os.readlink(f"/proc/{one.init}/ns/pid")
-    except OSError:
-        return []
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            if os.readlink(f"/proc/{pid}/ns/pid") == inside:
-                found.append(int(pid))
-        except OSError:
-            continue
-    return found
+        with open(one.dump, "w") as dump:
+            dump.write(f"stand-in: the processes of container {one.ctid} are not in here\n")
+    except OSError as error:
+        if os.path.exists(one.dump):
+            os.unlink(one.dump)
+        raise Refusal(CANNOT_SUSPEND, f"Can not dump container: {error}") from None
+    stop(one, fast=True)
+
+
+def resume(one: Container) -> None:
+    """Bring a suspended one up again."""
+    if not one.running and not os.path.exists(one.dump):
+        raise Refusal(CANNOT_RESUME, f"Unable to open {one.dump}: No such file or directory")
+    start(one)
 
 
 def enter(one: Container, argv: Sequence[str]) -> list[str]:
@@ -202,7 +227,7 @@ def _share_limit(one: Container) -> None:
 
 def limit_memory(one: Container, size: int) -> None:
     """Set the memory of a container, in bytes, in its configuration and where it runs."""
-    one.settings["PHYSPAGES"] = f"{size}:{size}"
+    one.settings["PHYSPAGES"] = f"{size // PAGE}:{size // PAGE}"
     one.save()
     files = (f"memory/ct{one.ctid}/memory.limit_in_bytes", f"vz.slice/{one.unit}/memory.max")
     for path in (f"/sys/fs/cgroup/{f}" for f in files):

@@ -1,6 +1,7 @@
 """Stand-in for prlctl of the opsguide practice platform: NOT the real program.
 
 usage: prlctl list [-a] [-H] [-j] [-o COLUMN,...] [--vmtype all] | start ID | stop ID [--kill] | restart ID
+       prlctl suspend ID | resume ID
        prlctl status ID | exec ID COMMAND...   (the command is not given to a shell) | set ID --memsize SIZE
        columns: uuid status ip type name
 """
@@ -51,7 +52,7 @@ def _fit(text: str, column: str) -> str:
 
 def _row(one: ct.Container) -> dict[str, str]:
     return {
-        "uuid": f"{{{one.settings.get('UUID', '')}}}", "status": "running" if one.running else "stopped",
+        "uuid": f"{{{one.settings.get('UUID', '')}}}", "status": one.status,
         "ip": one.settings.get("IP_ADDRESS", "-").split("/")[0], "type": "CT", "name": one.settings.get("NAME", ""),
     }  # fmt: skip
 
@@ -70,6 +71,10 @@ def _act(verb: str, words: list[str]) -> int:
         from opsguide_lab.standin.vzctl import main as vzctl
 
         return vzctl(["set", str(one.ctid), *words[1:], "--save"])
+    if verb in ("suspend", "resume"):
+        (ct.suspend if verb == "suspend" else ct.resume)(one)
+        print(f"The CT has been successfully {verb.rstrip('e')}ed.")
+        return 0
     if verb not in ("start", "stop", "restart"):
         raise ct.Refusal(FAILED, f"Unrecognized command '{verb}'")
     if verb == "stop" or (verb == "restart" and one.running):

@@ -4,11 +4,13 @@ usage: vzctl start CTID | stop CTID [--fast] | restart CTID | status CTID
        vzctl exec CTID COMMAND...     joins COMMAND with spaces for bash -c inside; exits 8 when it fails
        vzctl exec2 CTID COMMAND...    the same; exits with the command's own code
        vzctl set CTID [--memsize SIZE] [--hostname NAME] [--onboot yes|no] [--save]
-       vzctl suspend CTID | resume CTID
+       vzctl suspend CTID     writes /vz/dump/Dump.CTID and takes the container down; it stays so over a reboot
+       vzctl resume CTID      brings it up again; the lab keeps no memory, so its processes start anew
        vzctl list [vzlist options]
 
-Exit codes are the manual page's: 8 command failed, 9 locked, 14 no configuration, 20 bad parameter,
-31 not running, 32 already running, 33 cannot stop.
+Exit codes are the manual page's: 7 cannot start, 8 command failed, 9 locked, 14 no configuration, 16 cannot suspend,
+17 cannot resume, 20 bad parameter, 31 not running, 32 already running, 33 cannot stop.
+A file fail-start or hang-stop in /vz/private/CTID makes a start fail or a stop run into its timeout.
 """
 
 # Imports are few for the reason that containers.py gives.
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 COMMAND_FAILED = 8
+LOGGED = ("start", "stop", "restart", "suspend", "resume")
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "": 1 << 20}
 
 
@@ -38,6 +41,8 @@ def main(argv: list[str]) -> int:
         return _do(argv[0], argv[1:])
     except ct.Refusal as refusal:
         print(refusal, file=sys.stderr)
+        if argv[0] in LOGGED:
+            ct.log(f"CT {' '.join(argv[1:2])} : {argv[0]}: {refusal}")
         return refusal.code
     except (OSError, ValueError) as error:
         print(f"vzctl: {error}", file=sys.stderr)
@@ -61,11 +66,13 @@ def _do(verb: str, words: list[str]) -> int:
 
 
 def _onboot() -> int:
-    code = _all(ct.start, [c for c in ct.all_containers() if c.settings.get("ONBOOT") == "yes" and not c.running])
+    code = _all(
+        ct.start, [c for c in ct.all_containers() if c.settings.get("ONBOOT") == "yes" and c.status == "stopped"]
+    )
     os.makedirs("/run/vz", exist_ok=True)
     with open("/run/vz/onboot", "w") as done:
         done.write(f"{code}\n")
-    return code
+    return 0  # a container that does not come up is in the log; the service has done its work
 
 
 def _all(act: Callable[[ct.Container], None], many: list[ct.Container]) -> int:
@@ -78,6 +85,7 @@ def _all(act: Callable[[ct.Container], None], many: list[ct.Container]) -> int:
             act(container)
         except ct.Refusal as refusal:
             failed.append(f"{container.ctid}: {refusal}")
+            ct.log(f"CT {container.ctid} : {refusal}")
 
     threads = [threading.Thread(target=one, args=(c,)) for c in many]
     for thread in threads:
@@ -123,7 +131,8 @@ def _status(key: str, words: list[str]) -> int:
         print(f"CTID {key} deleted unmounted down")
         return 0
     mounted = "mounted" if os.path.ismount(one.root) else "unmounted"
-    print(f"CTID {one.ctid} exist {mounted} {'running' if one.running else 'down'}")
+    state = {"running": "running", "suspended": "down suspended", "stopped": "down"}[one.status]
+    print(f"CTID {one.ctid} exist {mounted} {state}")
     return 0
 
 
@@ -165,14 +174,22 @@ def _size(text: str) -> int:
 
 
 def _suspend(key: str, words: list[str]) -> int:
-    ct.suspend(ct.find(key), frozen=True)
-    print("Container is suspended")
+    one = ct.find(key)
+    ct.refuse_locked(one)
+    print("Setting up checkpoint...", flush=True)
+    ct.suspend(one)
+    ct.log(f"CT {one.ctid} : Checkpointing completed successfully")
+    print("Checkpointing completed successfully")
     return 0
 
 
 def _resume(key: str, words: list[str]) -> int:
-    ct.suspend(ct.find(key), frozen=False)
-    print("Container was successfully resumed")
+    one = ct.find(key)
+    ct.refuse_locked(one)
+    print("Restoring container ...", flush=True)
+    ct.resume(one)
+    ct.log(f"CT {one.ctid} : Restore completed successfully")
+    print("Restore completed successfully")
     return 0
 
 

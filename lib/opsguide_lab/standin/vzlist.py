@@ -1,7 +1,10 @@
 """Stand-in for vzlist of the opsguide practice platform: NOT the real program.
 
-usage: vzlist [-a] [-H] [-1] [-S] [-j] [-o COLUMN,...] [-s COLUMN] [CTID...]
-       columns: ctid status hostname name ip uuid numproc onboot physpages layout private root ostemplate
+usage: vzlist [-a|-S] [-H] [-1] [-j] [-o COLUMN,...] [-s COLUMN] [-h PATTERN] [-N PATTERN] [CTID...]
+       -S only those that do not run; -h by host name, -N by name, with the wildcards of a shell
+       columns: ctid status hostname name ip uuid numproc onboot layout private root ostemplate
+                physpages (in use), physpages.b, physpages.l (its limit), all in pages of 4 KiB
+                diskspace (in use by the private area), in blocks of 1 KiB
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import sys
 
 from opsguide_lab.standin import containers as ct
+from opsguide_lab.standin import usage as use
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,25 +22,32 @@ COLUMNS: dict[str, tuple[int, Callable[[ct.Container], str]]] = {
     "ctid": (10, lambda c: str(c.ctid)),
     "veid": (10, lambda c: str(c.ctid)),
     "uuid": (36, lambda c: c.settings.get("UUID", "-")),
-    "numproc": (10, lambda c: str(len(ct.processes(c))) if c.running else "-"),
-    "status": (-9, lambda c: "running" if c.running else "stopped"),
+    "numproc": (10, lambda c: str(len(use.processes(c))) if c.running else "-"),
+    "status": (-9, lambda c: c.status),
     "ip": (-15, lambda c: c.settings.get("IP_ADDRESS", "-").split("/")[0]),
     "hostname": (-32, lambda c: c.settings.get("HOSTNAME", "-")),
     "name": (-32, lambda c: c.settings.get("NAME", "-")),
     "onboot": (6, lambda c: c.settings.get("ONBOOT", "no")),
-    "physpages": (12, lambda c: c.settings.get("PHYSPAGES", "-").split(":")[0]),
+    "physpages": (10, lambda c: str(use.pages(c)) if c.running else "-"),
+    "physpages.b": (10, lambda c: c.settings.get("PHYSPAGES", "-").split(":")[0]),
+    "physpages.l": (10, lambda c: c.settings.get("PHYSPAGES", "-").split(":")[-1]),
+    "diskspace": (10, lambda c: str(use.blocks(c))),
     "private": (-32, lambda c: f"/vz/private/{c.ctid}"),
     "root": (-32, lambda c: str(c.root)),
     "ostemplate": (-16, lambda c: c.settings.get("OSTEMPLATE", "-")),
     "layout": (6, lambda c: "simfs"),
 }
-LONG = {"--all": "-a", "--no-header": "-H", "--stopped": "-S", "--json": "-j", "--output": "-o", "--sort": "-s"}
-HEADS = {"ip": "IP_ADDR", "numproc": "NPROC", "physpages": "PHYSP"}
+LONG = {
+    "--all": "-a", "--no-header": "-H", "--stopped": "-S", "--json": "-j", "--output": "-o", "--sort": "-s",
+    "--hostname": "-h", "--name_filter": "-N",
+}  # fmt: skip
+HEADS = {"ip": "IP_ADDR", "numproc": "NPROC", "physpages": "PHYSP", "physpages.b": "PHYSP.B", "physpages.l": "PHYSP.L"}
+FILTERS = {"h": "hostname", "N": "name"}
 
 
 def main(argv: list[str]) -> int:
     """Print the containers; without -a only those that run."""
-    if "--help" in argv or "-h" in argv:
+    if "--help" in argv:
         print(__doc__)
         return 0
     try:
@@ -47,9 +58,10 @@ def main(argv: list[str]) -> int:
 
 
 def _print(argv: list[str]) -> int:
-    flags, columns, order, keys = _read(argv)
+    flags, columns, order, keys, patterns = _read(argv)
     rows = [ct.find(k) for k in keys] if keys else ct.all_containers()
     rows = [c for c in rows if keys or "a" in flags or c.running != ("S" in flags)]
+    rows = [c for c in rows if _matches(c, patterns)]
     rows.sort(key=lambda c: c.ctid if order in ("ctid", "veid") else COLUMNS[order][1](c))
     if "j" in flags:
         import json
@@ -66,8 +78,9 @@ def _print(argv: list[str]) -> int:
     return 0
 
 
-def _read(argv: list[str]) -> tuple[set[str], list[str], str, list[str]]:
+def _read(argv: list[str]) -> tuple[set[str], list[str], str, list[str], dict[str, str]]:
     flags: set[str] = set()
+    patterns: dict[str, str] = {}
     columns, order, keys, words = ["ctid", "numproc", "status", "ip", "hostname"], "ctid", [], list(argv)
     while words:
         word = words.pop(0)
@@ -76,9 +89,12 @@ def _read(argv: list[str]) -> tuple[set[str], list[str], str, list[str]]:
             continue
         word = LONG.get(word, word)
         for at, letter in enumerate(word[1:], 2):
-            if letter in "os":
+            if letter in "oshN":
                 value = word[at:] or (words.pop(0) if words else "")
-                columns, order = (value.split(","), order) if letter == "o" else (columns, value.lstrip("-"))
+                if letter in FILTERS:
+                    patterns[FILTERS[letter]] = value
+                else:
+                    columns, order = (value.split(","), order) if letter == "o" else (columns, value.lstrip("-"))
                 break
             if letter not in "aHS1jn":
                 raise ct.Refusal(ct.BAD_PARAMETER, f"vzlist: invalid option -- '{letter}'")
@@ -86,7 +102,13 @@ def _read(argv: list[str]) -> tuple[set[str], list[str], str, list[str]]:
     for name in [*columns, order]:
         if name not in COLUMNS:
             raise ct.Refusal(1, f"Unknown field: {name}")
-    return flags, columns, order, keys
+    return flags, columns, order, keys, patterns
+
+
+def _matches(one: ct.Container, patterns: dict[str, str]) -> bool:
+    from fnmatch import fnmatchcase
+
+    return all(fnmatchcase(COLUMNS[field][1](one), pattern) for field, pattern in patterns.items())
 
 
 def _row(one: ct.Container) -> dict[str, object]:
