@@ -94,6 +94,37 @@ def test_holds_and_locks_are_told_without_trying_them(far: FarDesk) -> None:
     assert "opsguide resume" in text
 
 
+NOTE = {"element": "hcore1", "undo": "bash enable.sh", "words": "bash disable.sh is in force", "effect": "takes-out",
+        "run": "20260101T000000Z-restarting-processes-hcore1-00000000", "since": "2026-01-01T00:00:00.000Z",
+        "person": "Ada", "activity": "restarting-processes", "line": "ssh ih-01 -- disable"}  # fmt: skip
+
+
+def test_what_is_open_is_told_with_what_takes_it_back_and_which_run_does(far: FarDesk) -> None:
+    notes = far.folder / "state" / "open"
+    notes.mkdir(parents=True)
+    (notes / "hcore1.0123abcd.json").write_text(json.dumps(NOTE))
+    (notes / "uh-01.0123abcd.json").write_text("{")
+    told = {e["name"]: e["open"] for e in far("elements", "--json").json}
+    assert told["hcore1"][0]["undo"] == "bash enable.sh"
+    assert told["hcore1"][0]["next"] == 'opsguide run restarting-processes --on hcore1 … --reason "…"'
+    assert told["uh-01"][0]["words"] == "the note cannot be read"
+    assert told["hcore2"] == []
+    text = far("elements").out
+    assert "hcore1 is out since 2026-01-01T00:00:00.000Z by Ada, run 20260101T000000Z-restarting-processes" in text
+    assert "undo:  bash enable.sh" in text
+    assert "undo:  bash enable.sh" in far("resume", NOTE["run"]).out
+
+
+def test_a_held_element_is_told_with_the_whole_line_of_the_look_and_of_what_settles_it(far: FarDesk) -> None:
+    (far.folder / "state" / "holds").mkdir(parents=True)
+    hold = {**HOLD, "look": "ssh -F c uh-01 -- 'systemctl is-active x'"}
+    (far.folder / "state" / "holds" / "uh-01.json").write_text(json.dumps(hold))
+    for said in (far("elements").out, far("resume", HOLD["run"]).out, far("resume", HOLD["run"][-8:]).out):
+        assert f"sent:  {HOLD['line']}" in said
+        assert f"look:  {hold['look']}" in said
+        assert f'then:  opsguide resume {HOLD["run"]} --found done|not-done --why "…"' in said
+
+
 def test_resume_without_an_answer_says_what_to_look_at(far: FarDesk) -> None:
     (far.folder / "state" / "holds").mkdir(parents=True)
     (far.folder / "state" / "holds" / "uh-01.json").write_text(json.dumps(HOLD))

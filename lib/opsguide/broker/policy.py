@@ -32,6 +32,8 @@ def load(file: Path) -> Policy:
         table = {}
     except yaml.YAMLError as error:
         raise InputError(f"not YAML: {str(error).splitlines()[0]}", where=str(file)) from None
+    if not isinstance(table, dict):
+        raise InputError("must map names to values", where=str(file))
     known = (*DEFAULTS, AT_MOST)
     if unknown := set(table) - set(known):
         raise InputError(f"unknown key {sorted(unknown)[0]}", where=str(file), next=f"known: {', '.join(known)}")
