@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 from pathlib import Path
 
@@ -137,6 +138,39 @@ def test_resume_without_an_answer_says_what_to_look_at(far: FarDesk) -> None:
     assert far("resume", "nothing-held", "--found", "done", "--why", "x").code == 2
     assert far("resume", HOLD["run"], "--found", "done").code == 2
     assert far("resume", HOLD["run"], "--found", "perhaps").code == 2
+
+
+def held(far: FarDesk, **more: object) -> Path:
+    state = far.folder / "state"
+    for name in ("holds", "open"):
+        (state / name).mkdir(parents=True, exist_ok=True)
+    hold = {**HOLD, "element": "hcore1", "run": NOTE["run"], "line": NOTE["line"], "effect": "takes-out", **more}
+    (state / "holds" / "hcore1.json").write_text(json.dumps(hold))
+    (state / "open" / "hcore1.0123abcd.json").write_text(json.dumps(NOTE))
+    return state
+
+
+@pytest.mark.parametrize(("found", "still"), [("done", 1), ("not-done", 0)])
+def test_a_hold_whose_record_is_gone_is_settled_and_what_was_found_is_kept(
+    far: FarDesk, found: str, still: int
+) -> None:
+    state = held(far, records="/gone")
+    done = far("resume", NOTE["run"], "--found", found, "--why", "I looked")
+    assert done.code == 0, done
+    assert not list((state / "holds").iterdir())
+    kept = json.loads((state / "settled" / f"{NOTE['run']}.4.json").read_text())
+    assert (kept["found"], kept["why"], kept["element"]) == (found, "I looked", "hcore1")
+    assert len(list((state / "open").iterdir())) == still
+    assert far("records", "--json").json[0]["mode"] == "settle"
+
+
+def test_an_undo_that_was_found_done_has_closed_what_it_takes_back(far: FarDesk) -> None:
+    back = {"template": "bash /root/scripts/enable_me.sh", "change": "bash enable.sh", "effect": "puts-back"}
+    state = held(far, **back)
+    name = hashlib.sha256(b"bash enable.sh").hexdigest()[:8]
+    (state / "open" / "hcore1.0123abcd.json").rename(state / "open" / f"hcore1.{name}.json")
+    assert far("resume", NOTE["run"], "--found", "done", "--why", "I looked").code == 0
+    assert not list((state / "open").iterdir())
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"run": 3}'])
