@@ -66,9 +66,9 @@ def desk(tmp_path: Path, lab: Any) -> Iterator[Desk]:
 
 
 def _nothing_left() -> None:
-    """No hold and no note of an earlier test."""
+    """No hold, note or settlement of an earlier test."""
     state = Path("/var/lib/opsguide-lab/state")
-    for kept in [*state.glob("holds/*.json"), *state.glob("open/*.json")]:
+    for kept in [path for name in ("holds", "open", "settled") for path in state.glob(f"{name}/*.json")]:
         kept.unlink(missing_ok=True)
 
 

@@ -91,11 +91,12 @@ class State:
         """HeldError when one of the elements is held."""
         hold = self.held(elements)
         if hold:
+            look = hold.look or hold.settle or "look for yourself"
             raise HeldError(
                 f"{hold.element} is held: nobody knows whether a change took effect",
                 where=f"{hold.element}, since {hold.since} by {hold.person}, run {hold.run}",
                 command=hold.line,
-                next=f'look for yourself, then: opsguide resume {hold.run} --found done|not-done --why "…"',
+                next=f'{look}, then: opsguide resume {hold.run} --found done|not-done --why "…"',
             )
 
     def hold(self, hold: Hold) -> None:
@@ -160,9 +161,10 @@ class Locks:
         if not _taken(file):
             file.close()
             has = _holder(path)
+            since = f", since {has['since']}" if has.get("since") else ""
             raise LockedError(
                 f"{element} is locked by another run",
-                where=f"{has.get('run', '?')}, by {has.get('person', '?')}",
+                where=f"{has.get('run', '?')}, by {has.get('person', '?')}{since}",
                 next="wait until that run has ended: `opsguide elements` shows who has what",
             )
         self._files.append(file)

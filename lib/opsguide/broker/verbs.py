@@ -469,11 +469,12 @@ class Verbs:
             self.commands.show({"type": "open", **what})
         where, answer = target.element.name, (seen.text.strip().splitlines() or [""])[-1][:200]
         if verb == "change" and seen.state in UNCLEAR:
+            look = target.look or "look for yourself"
             return UnknownError(
                 f"the change ended {seen.state}: nobody knows whether it took effect, and {where} is held",
                 where=where,
                 command=target.shown,
-                next=f'look for yourself, then: opsguide resume {self.commands.run} --found done|not-done --why "…"',
+                next=f'{look}, then: opsguide resume {self.commands.run} --found done|not-done --why "…"',
             )
         words = {"not-run": "nothing was sent"}.get(
             seen.state, f"the {verb} {'failed' if seen.state == 'failed' else seen.state}"
