@@ -12,8 +12,10 @@ import pytest
 from opsguide.broker import invariants, opened, related, settling
 from opsguide.broker.commands import Seen
 from opsguide.broker.opened import Note
+from opsguide.broker.order import Steps
 from opsguide.broker.state import Hold, Locks, State
 from opsguide.broker.targets import Grounds, Target, targets
+from opsguide.broker.verbs import Verbs
 from opsguide.errors import FailedError, HeldError, LockedError, StoreError
 from opsguide.reach.inventory import Platform
 
@@ -209,6 +211,23 @@ def test_only_the_same_elements_notes_are_closed(state: State, lab: Platform, ho
     other = replace(other, element=lab.element("hcore1"), kind="infrastructure-container")
     sent(state, other, target(other, "enable"))
     assert opened.is_out(state, "uh-01")
+
+
+def test_a_run_that_succeeds_keeps_its_changes_but_what_is_out_stays_noted(state: State, host: Grounds) -> None:
+    written: list[tuple[str, str]] = []
+    commands: Any = SimpleNamespace(
+        run="r1", person="Ana", show=lambda event: None,
+        write=lambda type, **fields: written.append((type, fields["undo"])),
+    )  # fmt: skip
+    verbs = Verbs(host, commands, state, Steps(["do"]), "apply")
+    for what in ("drain", "systemctl stop {unit}"):
+        change = target(host, what)
+        opened.sent(state, opened.about(host, commands, change, ""), lambda: Seen("ok"))
+        verbs._opened(change, "")
+    verbs.keep()
+    assert undos(state) == ["enable"]
+    assert written[-1] == ("closed", "systemctl start crond")
+    assert ("closed", "enable") not in written
 
 
 def test_a_change_that_was_found_not_done_has_no_note(state: State, host: Grounds) -> None:
