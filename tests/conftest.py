@@ -49,8 +49,7 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Any]:
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         opsguide_lab.up(lambda words: print(f"  lab: {words}", flush=True))
-    for hold in Path("/var/lib/opsguide-lab/state/holds").glob("*.json"):
-        hold.unlink()
+    _nothing_left()
     yield opsguide_lab
     if not was_up:
         opsguide_lab.down(lambda words: None)
@@ -58,13 +57,19 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 @pytest.fixture
 def desk(tmp_path: Path, lab: Any) -> Iterator[Desk]:
-    """A desk on the lab; afterwards nothing may be held, and its records are counted."""
+    """A desk on the lab; afterwards nothing is held or out, and its records are counted."""
     global sealed_records
     made = Desk(tmp_path / "records")
     yield made
     sealed_records += sum(1 for p in made.folders() if not p.name.endswith("-unfinished"))
-    for hold in Path("/var/lib/opsguide-lab/state/holds").glob("*.json"):
-        hold.unlink()
+    _nothing_left()
+
+
+def _nothing_left() -> None:
+    """No hold, note or settlement of an earlier test."""
+    state = Path("/var/lib/opsguide-lab/state")
+    for kept in [path for name in ("holds", "open", "settled") for path in state.glob(f"{name}/*.json")]:
+        kept.unlink(missing_ok=True)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -14,8 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opsguide.broker.state import Hold, State
+from opsguide.broker.state import Hold, Settled, State
 from opsguide.errors import HeldError, LockedError, StoreError
+from opsguide.launch import holding
+
+
+def holder(state: State, element: str) -> tuple[str, str] | None:
+    """Who has a lock, as others see it: run and person."""
+    found = holding.locks(state.folder).get(element)
+    return (found.run, found.person) if found else None
+
 
 ME = {"run": "r1", "person": "Anna Berg"}
 HOLD = Hold("uh-01", "r1", "/records", 3, "ssh … systemctl restart nginx", "20261123T100000Z", "Anna Berg")
@@ -63,14 +71,14 @@ def test_an_element_that_another_process_has_locked_is_refused_and_says_who_has_
     assert refused.value.where == "r-other, by Bo Ek"
     assert refused.value.exit_code == 7
     assert refused.value.next
-    assert state.holder("uh-02") == {"run": "r-other", "person": "Bo Ek"}
+    assert holder(state, "uh-02") == ("r-other", "Bo Ek")
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_a_crash_frees_the_lock(state: State, other: subprocess.Popen[str], how: signal.Signals) -> None:
     other.send_signal(how)
     other.wait()
-    assert state.holder("uh-01") is None
+    assert holder(state, "uh-01") is None
     state.lock(["uh-01", "uh-02"], ME).free()
 
 
@@ -85,21 +93,21 @@ def test_a_lock_that_the_same_process_has_for_another_run_refuses_too(state: Sta
 def test_all_elements_are_locked_or_none(state: State, other: subprocess.Popen[str]) -> None:
     with pytest.raises(LockedError):
         state.lock(["ih-01", "uh-01", "zz-01"], ME)
-    assert state.holder("ih-01") is None
-    assert state.holder("zz-01") is None
+    assert holder(state, "ih-01") is None
+    assert holder(state, "zz-01") is None
 
 
 def test_none_stays_locked_when_a_name_is_no_name(state: State) -> None:
     with pytest.raises(StoreError):
         state.lock(["aa", "zz/../zz"], ME)
-    assert state.holder("aa") is None
+    assert holder(state, "aa") is None
 
 
 def test_none_stays_locked_when_a_lock_cannot_be_written(state: State) -> None:
     (state.folder / "locks" / "zz.lock").mkdir()
     with pytest.raises(StoreError, match="cannot be opened"):
         state.lock(["aa", "zz"], ME)
-    assert state.holder("aa") is None
+    assert holder(state, "aa") is None
 
 
 def test_an_element_named_twice_is_locked_once(state: State) -> None:
@@ -107,9 +115,9 @@ def test_an_element_named_twice_is_locked_once(state: State) -> None:
 
 
 def test_an_element_that_nobody_has_has_no_holder(state: State) -> None:
-    assert state.holder("uh-01") is None
+    assert holder(state, "uh-01") is None
     state.lock(["uh-01"], ME).free()
-    assert state.holder("uh-01") is None
+    assert holder(state, "uh-01") is None
 
 
 def test_who_only_asks_who_has_a_lock_never_makes_somebody_fail_to_lock(state: State) -> None:
@@ -117,7 +125,7 @@ def test_who_only_asks_who_has_a_lock_never_makes_somebody_fail_to_lock(state: S
 
     def ask() -> None:
         while not stop.is_set():
-            state.holder("uh-01")
+            holder(state, "uh-01")
 
     asking = threading.Thread(target=ask)
     asking.start()
@@ -135,7 +143,7 @@ def test_a_lock_file_whose_text_is_broken_still_locks(state: State) -> None:
     with pytest.raises(LockedError) as refused:
         state.lock(["uh-01"], ME)
     assert refused.value.where == "?, by ?"
-    assert state.holder("uh-01") == {}
+    assert holder(state, "uh-01") == ("?", "?")
     locks.free()
 
 
@@ -151,7 +159,8 @@ def test_whoever_is_in_the_group_can_use_what_somebody_else_left(tmp_path: Path)
     finally:
         os.umask(before)
     modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in folder.rglob("*")}
-    assert modes == {"locks": 0o2770, "holds": 0o2770, "uh-01.lock": 0o660, "uh-01.json": 0o660}
+    folders = dict.fromkeys(("locks", "holds", "open", "settled"), 0o2770)
+    assert modes == {**folders, "uh-01.lock": 0o660, "uh-01.json": 0o660}
 
 
 # Holds
@@ -248,7 +257,6 @@ def test_any_text_in_a_hold_is_kept(tmp_path_factory: pytest.TempPathFactory, li
 def test_what_is_not_the_name_of_an_element_reaches_no_file(state: State, name: str) -> None:
     for deed in (
         lambda: state.lock([name], ME),
-        lambda: state.holder(name),
         lambda: state.held([name]),
         lambda: state.release(name),
         lambda: state.hold(Hold(name, "r", "/r", 1, "x", "t", "p")),
@@ -273,3 +281,22 @@ def test_a_hold_that_cannot_be_written_or_taken_away_is_an_error(state: State) -
         state.hold(HOLD)
     with pytest.raises(StoreError, match="cannot be taken away"):
         state.release("uh-01")
+
+
+# Settlements
+
+FOUND = Settled("20261125T021405Z-x-uh-01-12345678", 3, "uh-01", "not-done", "looked", "Anna Berg", "t")
+
+
+def test_what_was_found_of_a_change_is_kept_by_run_and_command(state: State) -> None:
+    state.settle(FOUND)
+    assert State(state.folder).settled(FOUND.run, 3) == "not-done"
+    assert state.settled(FOUND.run, 4) == ""
+    (state.folder / "settled" / f"{FOUND.run}.3.json").write_text("[1")
+    assert state.settled(FOUND.run, 3) == ""
+
+
+@pytest.mark.parametrize("run", ["", "../x", "a/b", "a.json"])
+def test_what_is_not_the_id_of_a_run_reaches_no_settlement(state: State, run: str) -> None:
+    with pytest.raises(StoreError, match="not the id"):
+        state.settled(run, 1)

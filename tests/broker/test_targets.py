@@ -238,7 +238,8 @@ def test_a_related_element_of_a_kind_that_the_entry_does_not_name_is_refused(lab
     refused(RefusedError, "does not allow this look on node101", send, on, "look", "on hosts", on=["node101"])
 
 
-def test_a_run_locks_its_element_the_peer_and_a_hosts_containers(lab: Platform) -> None:
+def test_a_run_locks_its_element_the_peer_and_a_hosts_containers_with_their_peers(lab: Platform) -> None:
+    assert grounds(lab, "ih-01", service="crond").locked() == ["ih-01", "hcore1", "gate1", "hcore2"]
     assert grounds(lab, "hcore1").locked() == ["hcore1", "hcore2"]
     assert grounds(lab, "uh-01", service="crond").locked() == ["uh-01", "node101", "node102"]
     assert grounds(lab, "node101").locked() == ["node101"]

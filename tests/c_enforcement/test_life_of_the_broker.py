@@ -18,6 +18,7 @@ from desk import Desk, wait_for
 from opsguide import wire
 from opsguide.broker.state import Hold, State
 from opsguide.errors import InputError
+from opsguide.launch import holding
 from opsguide.places import platform_file
 from opsguide.record.archive import Archive
 
@@ -120,7 +121,7 @@ def test_settling_waits_for_a_run_that_goes_on_and_leaves_no_half_record(desk: D
     assert len(desk.folders()) == 1
     run.close()
     wait_for(lambda: desk.record().sealed, 10)
-    wait_for(lambda: state.holder("uh-02") is None, 10)
+    wait_for(lambda: "uh-02" not in holding.locks(state.folder), 10)
     assert other.ask(ask)["done"]["released"] == ["uh-02"]
     assert "holds nothing" in other.ask(ask)["error"]["words"]
 

@@ -91,7 +91,15 @@ def test_show_tells_parameters_services_and_commands(far: FarDesk) -> None:
     assert "zabbix-agent" in told["services"]["user-host"]["allowed"]
     assert any(row["template"] == "systemctl restart {service}" for row in told["commands"]["user-host"])
     text = far("show", "06").out
-    for words in ("Parameters", "restart | reload", "systemctl restart {service}", "infrastructure container: peer"):
+    assert told["invariants"][0] == "never both members of a pair out"
+    assert far("show", "07", "--json").json["invariants"] == []
+    for words in (
+        "never both members of a pair out",
+        "Parameters",
+        "restart | reload",
+        "systemctl restart {service}",
+        "infrastructure container: peer",
+    ):
         assert words in text
     assert "still to come" in far("show", "24").out
     assert "/etc/motd" in far("show", "07").out

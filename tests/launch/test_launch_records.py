@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 from pathlib import Path
 
@@ -94,6 +95,37 @@ def test_holds_and_locks_are_told_without_trying_them(far: FarDesk) -> None:
     assert "opsguide resume" in text
 
 
+NOTE = {"element": "hcore1", "undo": "bash enable.sh", "words": "bash disable.sh is in force", "effect": "takes-out",
+        "run": "20260101T000000Z-restarting-processes-hcore1-00000000", "since": "2026-01-01T00:00:00.000Z",
+        "person": "Ada", "activity": "restarting-processes", "line": "ssh ih-01 -- disable"}  # fmt: skip
+
+
+def test_what_is_open_is_told_with_what_takes_it_back_and_which_run_does(far: FarDesk) -> None:
+    notes = far.folder / "state" / "open"
+    notes.mkdir(parents=True)
+    (notes / "hcore1.0123abcd.json").write_text(json.dumps(NOTE))
+    (notes / "uh-01.0123abcd.json").write_text("{")
+    told = {e["name"]: e["open"] for e in far("elements", "--json").json}
+    assert told["hcore1"][0]["undo"] == "bash enable.sh"
+    assert told["hcore1"][0]["next"] == 'opsguide run restarting-processes --on hcore1 … --reason "…"'
+    assert told["uh-01"][0]["words"] == "the note cannot be read"
+    assert told["hcore2"] == []
+    text = far("elements").out
+    assert "hcore1 is out since 2026-01-01T00:00:00.000Z by Ada, run 20260101T000000Z-restarting-processes" in text
+    assert "undo:  bash enable.sh" in text
+    assert "undo:  bash enable.sh" in far("resume", NOTE["run"]).out
+
+
+def test_a_held_element_is_told_with_the_whole_line_of_the_look_and_of_what_settles_it(far: FarDesk) -> None:
+    (far.folder / "state" / "holds").mkdir(parents=True)
+    hold = {**HOLD, "look": "ssh -F c uh-01 -- 'systemctl is-active x'"}
+    (far.folder / "state" / "holds" / "uh-01.json").write_text(json.dumps(hold))
+    for said in (far("elements").out, far("resume", HOLD["run"]).out, far("resume", HOLD["run"][-8:]).out):
+        assert f"sent:  {HOLD['line']}" in said
+        assert f"look:  {hold['look']}" in said
+        assert f'then:  opsguide resume {HOLD["run"]} --found done|not-done --why "…"' in said
+
+
 def test_resume_without_an_answer_says_what_to_look_at(far: FarDesk) -> None:
     (far.folder / "state" / "holds").mkdir(parents=True)
     (far.folder / "state" / "holds" / "uh-01.json").write_text(json.dumps(HOLD))
@@ -106,6 +138,39 @@ def test_resume_without_an_answer_says_what_to_look_at(far: FarDesk) -> None:
     assert far("resume", "nothing-held", "--found", "done", "--why", "x").code == 2
     assert far("resume", HOLD["run"], "--found", "done").code == 2
     assert far("resume", HOLD["run"], "--found", "perhaps").code == 2
+
+
+def held(far: FarDesk, **more: object) -> Path:
+    state = far.folder / "state"
+    for name in ("holds", "open"):
+        (state / name).mkdir(parents=True, exist_ok=True)
+    hold = {**HOLD, "element": "hcore1", "run": NOTE["run"], "line": NOTE["line"], "effect": "takes-out", **more}
+    (state / "holds" / "hcore1.json").write_text(json.dumps(hold))
+    (state / "open" / "hcore1.0123abcd.json").write_text(json.dumps(NOTE))
+    return state
+
+
+@pytest.mark.parametrize(("found", "still"), [("done", 1), ("not-done", 0)])
+def test_a_hold_whose_record_is_gone_is_settled_and_what_was_found_is_kept(
+    far: FarDesk, found: str, still: int
+) -> None:
+    state = held(far, records="/gone")
+    done = far("resume", NOTE["run"], "--found", found, "--why", "I looked")
+    assert done.code == 0, done
+    assert not list((state / "holds").iterdir())
+    kept = json.loads((state / "settled" / f"{NOTE['run']}.4.json").read_text())
+    assert (kept["found"], kept["why"], kept["element"]) == (found, "I looked", "hcore1")
+    assert len(list((state / "open").iterdir())) == still
+    assert far("records", "--json").json[0]["mode"] == "settle"
+
+
+def test_an_undo_that_was_found_done_has_closed_what_it_takes_back(far: FarDesk) -> None:
+    back = {"template": "bash /root/scripts/enable_me.sh", "change": "bash enable.sh", "effect": "puts-back"}
+    state = held(far, **back)
+    name = hashlib.sha256(b"bash enable.sh").hexdigest()[:8]
+    (state / "open" / "hcore1.0123abcd.json").rename(state / "open" / f"hcore1.{name}.json")
+    assert far("resume", NOTE["run"], "--found", "done", "--why", "I looked").code == 0
+    assert not list((state / "open").iterdir())
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"run": 3}'])

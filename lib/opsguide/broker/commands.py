@@ -26,7 +26,7 @@ from opsguide.broker.targets import Target
 from opsguide.errors import FailedError, InputError, OpsguideError, StoreError, UnreachableError
 from opsguide.guide import expectations
 from opsguide.reach.ssh import Connections
-from opsguide.record import words
+from opsguide.record import durable, words
 from opsguide.record.archive import RunFolder
 
 if TYPE_CHECKING:
@@ -115,6 +115,11 @@ class Commands:
     def runbook(self) -> str:
         """The file name of the run's runbook."""
         return str(self._folder.intent["runbook"]["name"])
+
+    @property
+    def person(self) -> str:
+        """The name of who runs it."""
+        return self._person
 
     def number(self) -> int:
         """The next command's number."""
@@ -206,8 +211,10 @@ class Commands:
         )
 
     def _hold(self, target: Target, number: int) -> None:
-        name, at, settle = target.element.name, self.run.split("-")[0], target.entry.settle
-        self._state.hold(Hold(name, self.run, self._records, number, target.shown, at, self._person, settle))
+        name, run, since = target.element.name, self.run, durable.now()
+        told = {"look": target.look, "template": target.template, "change": target.said}
+        told |= {"settle": target.entry.settle, "effect": target.entry.effect}
+        self._state.hold(Hold(name, run, self._records, number, target.shown, since, self._person, **told))
 
     def _known(self, command: Command, number: int, seen: Seen) -> None:
         """Take the hold away, or say that it stays."""

@@ -18,7 +18,7 @@ import difflib
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import whatthepatch
@@ -209,7 +209,9 @@ class Edit:
 
     def _target(self, verb: str, argv: list[str]) -> Target:
         deadline = DEADLINE if verb == "change" else None
-        return own(self.grounds.platform, self.grounds.element, argv, deadline=deadline, settle="sha256sum {path}")
+        platform, element = self.grounds.platform, self.grounds.element
+        look = own(platform, element, ["sha256sum", self.path]).shown
+        return replace(own(platform, element, argv, deadline=deadline, settle="sha256sum {path}"), look=look)
 
 
 def amended(old: bytes, amend: dict[str, Any], path: str) -> bytes:

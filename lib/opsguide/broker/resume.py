@@ -4,20 +4,23 @@
 - `found` is `done` or `not-done`, with a reason; both are kept in a record of their own that names the old run.
 - Settling sends nothing. It takes the element's lock first: a run that is going on is not settled from outside.
 - Of two who settle at the same time one does; the other is told.
+- The hold itself tells what is needed: its run's record may be gone.
+- What was found is kept in the state folder too, for whoever resumes, before the element is free.
+- A change that was found not done is not in force; an undo that was found done has closed what it takes back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from opsguide.broker import opened
 from opsguide.broker.run import Asker, intent_of
-from opsguide.broker.state import Hold, State
+from opsguide.broker.state import Hold, Settled, State
 from opsguide.errors import InputError
 from opsguide.guide import decision, editions, scopes
 from opsguide.reach.inventory import Platform
-from opsguide.record import chain, durable, seal, words
+from opsguide.record import durable, seal, words
 from opsguide.record.archive import Archive, RunFolder
 
 FOUND = ("done", "not-done")
@@ -55,9 +58,8 @@ def _settle(
     reach: Any,
     say: Callable[[list[str]], None],
 ) -> str:
-    old = _intent_of_run(Path(hold.records), hold.run)
     edition = editions.load(platform.edition, platform.file.parent)
-    activity = edition.activity(old["activity"]["slug"])
+    activity = _activity(edition, hold)
     element = platform.element(hold.element)
     cell = decision.decide(edition, activity.slug, element.kind, "apply")
     intent = intent_of(
@@ -70,6 +72,8 @@ def _settle(
             raise InputError(f"{hold.element} was settled by somebody else meanwhile", next="opsguide elements")
         folder = Archive(asker.records).start(reach.redactor.value({**intent, "mode": "settle", "settles": hold.run}))
         event = _recorded(asker, folder, hold, found, reach.redactor.text(why))
+        state.settle(Settled(hold.run, hold.command, hold.element, found, why, asker.person["name"], durable.now()))
+        _close(state, hold, activity, found)
         state.release(hold.element)
     finally:
         locks.free()
@@ -96,9 +100,19 @@ def _recorded(asker: Asker, folder: RunFolder, hold: Hold, found: str, why: str)
         folder.journal.close()
 
 
-def _intent_of_run(records: Path, run: str) -> dict[str, Any]:
-    ref = Archive(records).find(run)
-    found = chain.parse((ref.path / "intent.json").read_bytes())
-    if found is None:
-        raise InputError(f"the intent of {run} cannot be read", where=str(ref.path))
-    return dict(found)
+def _activity(edition: editions.Edition, hold: Hold) -> editions.Activity:
+    """The activity of the hold's run, from the run's id."""
+    rest = hold.run.partition("-")[2]
+    fits = [one for one in edition.activities if rest.startswith(f"{one.slug}-")]
+    if not fits:
+        words = f"the hold on {hold.element} does not tell its activity"
+        raise InputError(words, next=f"look for yourself, then remove holds/{hold.element}.json in the state folder")
+    return max(fits, key=lambda one: len(one.slug))
+
+
+def _close(state: State, hold: Hold, activity: editions.Activity, found: str) -> None:
+    if found == "not-done":
+        opened.never_was(state, hold.element, hold.run, hold.line)
+    else:
+        ended = opened.Ended(hold.element, hold.template, hold.change, hold.effect)
+        opened.ended_well(state, scopes.load(activity.slug), ended)

@@ -2,7 +2,8 @@
 
 - Bad input raises before there is a record; from then on every end is a sealed record.
 - The run's own cell decides first, on the inventory's kind, without connecting; N/A is a sealed refusal.
-- A run that applies refuses an element that is held or locked, then locks its own, the peer, and a host's containers.
+- A run that applies refuses an element that is held or locked, then locks its own, the peer, a host's containers and
+  their peers; the related ones that it may change are locked when it asks for them.
 - The kind is proven on the host, the cell decided once more on what was proven, and then pinned.
 - A run that is left is sealed with the truth: unknown, failed, refused or interrupted.
 - `finish` returns after the seal.
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from opsguide import __version__, places
-from opsguide.broker import calls, following, pairs, proof, requests, sources
+from opsguide.broker import calls, following, invariants, proof, related, requests, sources
 from opsguide.broker.commands import Command, Commands, Reach
 from opsguide.broker.order import Steps
 from opsguide.broker.state import Locks, State
@@ -101,9 +102,15 @@ class Run:
         if wrong:
             raise RefusedError(f"{wrong[0]} is not a related {kinds.words(kind)}", next=f"eligible: {', '.join(found)}")
         names = tuple(named or found)
+        if self.verbs.mode == "apply" and kind in related.changed_kinds(self.grounds):
+            self.locks.join(related.reserve(self.verbs.state, names, self.locks, self.holder()))
         if kind == self.grounds.element.kind:
             self.grounds = self.verbs.grounds = replace(self.grounds, chosen=names)
         return [shape(found[n]) for n in names]
+
+    def holder(self) -> dict[str, Any]:
+        """What the locks of this run say of it."""
+        return {"run": self.folder.run, "person": self.commands.person, "since": self.folder.intent["at"]}
 
     def cells_so_far(self, cells: list[str]) -> None:
         """The cells that ran before `begin`, and the one that `begin` stands in."""
@@ -256,10 +263,9 @@ def _admit(run: Run, state: State, asker: Asker, reach: Reach) -> None:
         error.exit_code = 4
         raise error
     if cell.mode == "apply":
-        holder = {"run": run.folder.run, "person": asker.person["name"], "since": run.folder.intent["at"]}
-        run.locks = state.lock(locked, holder)
+        run.locks = state.lock(locked, run.holder())
         state.refuse_held(locked)
-        pairs.refuse_other(run.grounds, state)
+        invariants.refuse_beside(run.grounds, state)
     _prove(run, reach)
     run.verbs.compare_with_plan()
 

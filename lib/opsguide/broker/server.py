@@ -18,39 +18,19 @@ import threading
 import time
 from pathlib import Path
 
-import yaml
-
 from opsguide import places
-from opsguide.broker import people
+from opsguide.broker import people, policy
 from opsguide.broker.session import Session
 from opsguide.broker.world import World
-from opsguide.errors import InputError
-from opsguide.guide.durations import duration
 from opsguide.wire import DEAF_SECONDS, Lines
-
-DEFAULTS = {"idle": "30 min", "linger": "1 min"}
-
-
-def policy(file: Path) -> dict[str, float]:
-    """`idle` and `linger` in seconds, from parameters/policy.yml; InputError names the key."""
-    try:
-        table = yaml.safe_load(file.read_text("utf-8")) or {}
-    except FileNotFoundError:
-        table = {}
-    except yaml.YAMLError as error:
-        raise InputError(f"not YAML: {str(error).splitlines()[0]}", where=str(file)) from None
-    unknown = set(table) - set(DEFAULTS)
-    if unknown:
-        raise InputError(f"unknown key {sorted(unknown)[0]}", where=str(file), next=f"known: {', '.join(DEFAULTS)}")
-    return {key: duration(str(table.get(key, default))) for key, default in DEFAULTS.items()}
 
 
 class Server:
     """Serves one platform file on one socket."""
 
     def __init__(self, platform: Path, path: Path) -> None:
-        rules = policy(places.home() / "parameters" / "policy.yml")
-        self._world, self._path, self._linger = World(platform, rules["idle"]), path, rules["linger"]
+        rules = policy.load(places.home() / "parameters" / "policy.yml")
+        self._world, self._path, self._linger = World(platform, rules.idle), path, rules.linger
         self._busy, self._last, self._stop = 0, time.monotonic(), False
         self._lock = threading.Lock()
 

@@ -1,10 +1,11 @@
-"""Locks and holds of a platform, in one folder that all users and records roots of the machine share.
+"""Locks, holds and settlements of a platform, in one folder that all users and records roots of the machine share.
 
 - A lock belongs to a process: a crash frees it. It is a file lock; the file tells who has it.
 - All elements are locked or none; whoever is in the folder's group can lock after somebody else.
 - A hold is a file: it is written before a change is sent and taken away when its end is known. A crash leaves it.
 - A hold that cannot be read holds.
 - No change is sent to an element that is held, by anybody, until somebody settles it.
+- What was found of an unknown change is kept, by run and command: a change that was settled is not held again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import os
 import re
 import time
 from collections.abc import Iterable
@@ -20,16 +20,23 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from opsguide.broker.state_files import opener, remove, shared, write
 from opsguide.errors import HeldError, LockedError, StoreError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,199}")
+FOUND = ("done", "not-done")
 BLINK = 0.02
 """Seconds; a reader of locks has one for less than that."""
 
 
 @dataclass(frozen=True)
 class Hold:
-    """Why an element is held: the run and its change, since when, and the look that may settle it."""
+    """Why an element is held: the run and its change, since when, and the look that may settle it.
+
+    `settle` is the look's template, `look` the same as a line for a terminal; `template` is the change's, `change` the
+    same with its slots filled, and `effect` what it does to the element, as its scope says.
+    """
 
     element: str
     run: str
@@ -39,6 +46,23 @@ class Hold:
     since: str
     person: str
     settle: str = ""
+    look: str = ""
+    template: str = ""
+    change: str = ""
+    effect: str = ""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What was found of an unknown change: `found` is done or not-done, `person` who said so, `at` when."""
+
+    run: str
+    command: int
+    element: str
+    found: str
+    why: str
+    person: str
+    at: str
 
 
 class State:
@@ -47,8 +71,8 @@ class State:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
-            for name in ("locks", "holds"):
-                _shared(folder / name)
+            for name in ("locks", "holds", "open", "settled"):
+                shared(folder / name)
         except OSError as error:
             remedy = f"install -d -m 2770 {folder}, owned by the operators' group"
             raise StoreError(
@@ -67,33 +91,33 @@ class State:
         """HeldError when one of the elements is held."""
         hold = self.held(elements)
         if hold:
+            look = hold.look or hold.settle or "look for yourself"
             raise HeldError(
                 f"{hold.element} is held: nobody knows whether a change took effect",
                 where=f"{hold.element}, since {hold.since} by {hold.person}, run {hold.run}",
                 command=hold.line,
-                next=f'look for yourself, then: opsguide resume {hold.run} --found done|not-done --why "…"',
+                next=f'{look}, then: opsguide resume {hold.run} --found done|not-done --why "…"',
             )
 
     def hold(self, hold: Hold) -> None:
         """Hold an element; on the disk before this returns."""
-        path = self._hold(hold.element)
-        try:
-            with open(path.with_suffix(".new"), "w", encoding="utf-8", opener=_opener) as out:
-                json.dump(asdict(hold), out)
-                out.flush()
-                os.fsync(out.fileno())
-            path.with_suffix(".new").replace(path)
-            _sync(path.parent)
-        except OSError as error:
-            raise StoreError(f"the hold cannot be written: {error.strerror}", where=str(path)) from None
+        write(self._hold(hold.element), asdict(hold), "the hold")
 
     def release(self, element: str) -> None:
         """Take the hold of an element away."""
-        path = self._hold(element)
+        remove(self._hold(element), "the hold")
+
+    def settle(self, found: Settled) -> None:
+        """Keep what was found of a change; on the disk before this returns."""
+        write(self._settled(found.run, found.command), asdict(found), "the settlement")
+
+    def settled(self, run: str, command: int) -> str:
+        """What a person said of an unknown change, `done` or `not-done`; empty where nobody has."""
         try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise StoreError(f"the hold cannot be taken away: {error.strerror}", where=str(path)) from None
+            found = json.loads(self._settled(run, command).read_text("utf-8")).get("found")
+        except (OSError, ValueError, AttributeError, RecursionError):
+            return ""
+        return str(found) if found in FOUND else ""
 
     def lock(self, elements: Iterable[str], holder: dict[str, Any]) -> Locks:
         """Lock all elements or none, the run's own (the first) first; LockedError says who has what is taken."""
@@ -108,28 +132,13 @@ class State:
             raise
         return locks
 
-    def settled(self, run: str, command: int) -> str:
-        """What a person said of an unknown change, `done` or `not-done`; empty where nobody has."""
-        try:
-            found = json.loads((self.folder / "settled" / f"{run}.{command}.json").read_text("utf-8"))
-            return str(found.get("found", ""))
-        except (OSError, ValueError, AttributeError):
-            return ""
-
-    def holder(self, element: str) -> dict[str, Any] | None:
-        """Who has the lock of an element now, or None."""
-        path = self._path("locks", element, ".lock")
-        try:
-            with path.open("rb+") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return _holder(path)
-        except OSError:
-            pass
-        return None
-
     def _hold(self, element: str) -> Path:
         return self._path("holds", element, ".json")
+
+    def _settled(self, run: str, command: int) -> Path:
+        if not RUN.fullmatch(run):
+            raise StoreError(f"{run!r} is not the id of a run")
+        return self.folder / "settled" / f"{run}.{int(command)}.json"
 
     def _path(self, kind: str, element: str, suffix: str) -> Path:
         if not NAME.fullmatch(element):
@@ -146,15 +155,16 @@ class Locks:
     def take(self, path: Path, element: str, holder: dict[str, Any]) -> None:
         """Lock one file and write the holder into it."""
         try:
-            file = open(path, "a+", encoding="utf-8", opener=_opener)  # noqa: SIM115
+            file = open(path, "a+", encoding="utf-8", opener=opener)  # noqa: SIM115
         except OSError as error:
             raise StoreError(f"the lock cannot be opened: {error.strerror}", where=str(path)) from None
         if not _taken(file):
             file.close()
             has = _holder(path)
+            since = f", since {has['since']}" if has.get("since") else ""
             raise LockedError(
                 f"{element} is locked by another run",
-                where=f"{has.get('run', '?')}, by {has.get('person', '?')}",
+                where=f"{has.get('run', '?')}, by {has.get('person', '?')}{since}",
                 next="wait until that run has ended: `opsguide elements` shows who has what",
             )
         self._files.append(file)
@@ -165,35 +175,21 @@ class Locks:
         except OSError as error:
             raise StoreError(f"the lock cannot be written: {error.strerror}", where=str(path)) from None
 
+    @property
+    def names(self) -> set[str]:
+        """The elements that are locked."""
+        return {Path(file.name).stem for file in self._files}
+
+    def join(self, others: Locks) -> None:
+        """Have the locks of `others` too."""
+        self._files += others._files
+
     def free(self) -> None:
         """Free them all."""
         files, self._files = self._files, []
         for file in files:
             with contextlib.suppress(OSError):
                 file.close()
-
-
-def _shared(folder: Path) -> None:
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(exist_ok=True)
-        folder.chmod(folder.parent.stat().st_mode & 0o7777)
-
-
-def _opener(path: str, flags: int) -> int:
-    """Open for all of the folder's group, whatever the umask."""
-    file = os.open(path, flags, 0o660)
-    with contextlib.suppress(PermissionError):
-        os.fchmod(file, 0o660)
-    return file
-
-
-def _sync(folder: Path) -> None:
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def _taken(file: Any) -> bool:
@@ -212,7 +208,7 @@ def _read(path: Path) -> Hold | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, RecursionError):
-        return Hold(path.stem, "?", "?", 0, "the hold's file cannot be read", "?", "?")
+        return Hold(path.stem, "?", "?", 0, "the hold's file cannot be read", "?", "?", effect="?")
 
 
 def _holder(path: Path) -> dict[str, Any]:

@@ -29,7 +29,10 @@ OWN_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Target:
-    """One command ready to send; `line` is what the host gets, `shown` what an operator can copy."""
+    """One command ready to send; `line` is what the host gets, `shown` what an operator can copy.
+
+    `look` is the look that may settle a change, as a line that an operator can copy; empty where the scope names none.
+    """
 
     entry: scopes.Entry
     element: Element
@@ -41,6 +44,12 @@ class Target:
     args: dict[str, Any] | None = None
     same: str = ""
     pin: str = ""
+    look: str = ""
+
+    @property
+    def said(self) -> str:
+        """The template with its slots filled; of an API call the method's name."""
+        return slots.fill(self.template, self.filled) if self.filled else self.template
 
     @property
     def key(self) -> str:
@@ -91,9 +100,8 @@ class Grounds:
         return other.name != self.element.name and not other.joining and own_group
 
     def locked(self) -> list[str]:
-        """The elements that a changing run locks: its own, the peer, and on a host the containers."""
-        own = [self.element.name, *([self.element.peer] if self.element.peer else [])]
-        return own + [c.name for c in self.platform.containers_on(self.element.name)]
+        """The elements that a changing run locks: its own, the peer, a host's containers and their peers."""
+        return self.platform.touched(self.element)
 
 
 def targets(grounds: Grounds, verb: str, request: dict[str, Any]) -> list[Target]:

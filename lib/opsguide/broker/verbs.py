@@ -6,6 +6,7 @@
 - prove: listed in plan; the acceptance test in a request; in apply asked until it is met or its time is over.
 - A row of each= is one that a look of this run returned.
 - No change is sent to an element that is held, nor one that the plan which is carried out does not have.
+- No change is sent that an invariant forbids; a plan says which would be refused now.
 - What a followed run has done is not sent again: it is proved.
 """
 
@@ -17,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from opsguide.broker import calls, edits, following, pairs, paths, pins, rows
+from opsguide.broker import calls, edits, following, invariants, opened, paths, pins, rows, settling
 from opsguide.broker.commands import UNCLEAR, Command, Commands, Seen
 from opsguide.broker.order import Step, Steps
 from opsguide.broker.state import State
@@ -41,6 +42,7 @@ class Verbs:
     mode: str
     listed: list[dict[str, Any]] = field(default_factory=list)
     open: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    out: set[tuple[str, str]] = field(default_factory=set)
     later: int = 0
     unknown: int = 0
     rows: rows.Rows = field(default_factory=rows.Rows)
@@ -146,7 +148,8 @@ class Verbs:
         found = [self._whole(step, target, request) for target in found]
         if self.mode != "apply":
             words = f"to take it back: {undo}" if undo else ""
-            return self._plan(found, "change", step, "exit 0", words, request.get("what"))
+            self._plan(found, "change", step, "exit 0", words, request.get("what"))
+            return self._foresee(found, step)
         for target in found:
             self._change_one(step, target, undo, request)
         return None
@@ -214,11 +217,13 @@ class Verbs:
             return
         self.follow.refuse_beyond(step.slug, target)
         self.state.refuse_held([target.element.name])
+        invariants.refuse(self.grounds, self.commands, self.state, step.slug, target)
         deadline = self._deadline(request, target)
-        out = pairs.leaves(self.grounds, self.state, target, undo, self.commands.run)
-        seen = self.commands.send(Command(target, "change", step.slug, deadline, holds=True, undo=undo))
-        if out and seen.state == "not-run":
-            pairs.forget(self.state, target.element.name)
+        target = settling.with_look(self.grounds, target, request.get("slots") or {})
+        undo = opened.undo_of(self.grounds, target, undo)
+        command = Command(target, "change", step.slug, deadline, holds=True, undo=undo)
+        note = opened.about(self.grounds, self.commands, target, undo)
+        seen = opened.sent(self.state, note, lambda: self.commands.send(command))
         if seen.state in UNCLEAR:
             self.unknown, step.unknown = self.unknown + 1, True
         if seen.state != "ok":
@@ -239,7 +244,7 @@ class Verbs:
         It counts once: when its proof fails, running the step again sends it.
         """
         by = self.follow.done.get((step.slug, target.key))
-        if by is None or (target.entry.unproven and not pairs.is_out(self.state, target.element.name)):
+        if by is None or (target.entry.unproven and not opened.is_out(self.state, target.element.name)):
             return False
         self.follow = following.without(self.follow, step.slug, target.key)
         effect = {"effect": target.entry.effect} if target.entry.effect else {}
@@ -257,20 +262,33 @@ class Verbs:
         self._ended(step, target, undo)
         return True
 
+    def _foresee(self, found: list[Target], step: Step) -> None:
+        """A plan says what an invariant would refuse now."""
+        for target in found if self.mode == "plan" else ():
+            story = invariants.against(self.grounds, self.commands, self.state, step.slug, target)
+            if story:
+                self._note(f"would be refused now: {story.words}; next: {story.next}")
+
     def _opened(self, target: Target, undo: str) -> None:
-        pairs.returns(self.state, target)
-        taken_back = self.open.pop((target.element.name, target.template), None)
-        if taken_back:
-            self.commands.write("closed", element=target.element.name, undo=target.template)
+        name, undo = target.element.name, opened.undo_of(self.grounds, target, undo)
+        for undone in opened.ended_well(self.state, self.grounds.scope, opened.of_target(target)):
+            self.open.pop((name, undone), None)
+            self.commands.write("closed", element=name, undo=undone)
         if undo:
-            what = {"element": target.element.name, "words": f"{target.template} is in force", "undo": undo}
-            self.open[target.element.name, undo] = what
+            what = {"element": name, "words": f"{target.said} is in force", "undo": undo}
+            self.open[name, undo] = what
+            if target.entry.effect == opened.OUT:
+                self.out.add((name, undo))
             self.commands.write("open", **what)
 
     def keep(self) -> None:
-        """The run succeeded: what is still in force is as wanted; say once more what would take it back."""
-        for what in self.open.values():
-            self.commands.show(self.commands.write("closed", element=what["element"], undo=what["undo"], kept=True))
+        """The run succeeded: what is in force is as wanted, but for an element that is out: that stays open."""
+        for (name, undo), what in self.open.items():
+            if (name, undo) in self.out:
+                self.commands.show({"type": "open", **what})
+                continue
+            opened.kept(self.state, name, undo)
+            self.commands.show(self.commands.write("closed", element=name, undo=undo, kept=True))
         self.open.clear()
 
     def edit(self, request: dict[str, Any]) -> None:
@@ -451,11 +469,12 @@ class Verbs:
             self.commands.show({"type": "open", **what})
         where, answer = target.element.name, (seen.text.strip().splitlines() or [""])[-1][:200]
         if verb == "change" and seen.state in UNCLEAR:
+            look = target.look or "look for yourself"
             return UnknownError(
                 f"the change ended {seen.state}: nobody knows whether it took effect, and {where} is held",
                 where=where,
                 command=target.shown,
-                next=f'look for yourself, then: opsguide resume {self.commands.run} --found done|not-done --why "…"',
+                next=f'{look}, then: opsguide resume {self.commands.run} --found done|not-done --why "…"',
             )
         words = {"not-run": "nothing was sent"}.get(
             seen.state, f"the {verb} {'failed' if seen.state == 'failed' else seen.state}"

@@ -72,7 +72,7 @@ class World:
             other.displace()
 
     def close_orphans(self, records: Path) -> None:
-        """Seal what a crash left behind in a records root, and hold what is unknown."""
+        """Seal what a crash left behind in a records root, and hold what is unknown and nobody has settled."""
         with self._lock:
             archive = Archive(records)
             for ref in archive.unfinished():
@@ -94,19 +94,10 @@ class World:
     def _hold(self, run: str, records: Path, unknown: list[dict[str, Any]]) -> None:
         state = self.state()
         for sent in unknown:
-            name = str(sent.get("on"))
-            if state.held([name]) is None:
-                state.hold(
-                    Hold(
-                        name,
-                        run,
-                        str(records),
-                        int(sent.get("command", 0)),
-                        str(sent.get("line", "")),
-                        str(sent.get("at", "")),
-                        "?",
-                    )
-                )
+            name, command, line = str(sent.get("on")), int(sent.get("command", 0)), str(sent.get("line", ""))
+            if state.held([name]) is None and not state.settled(run, command):
+                settle = str(sent.get("settle") or "")
+                state.hold(Hold(name, run, str(records), command, line, str(sent.get("at", "")), "?", settle))
 
     def close(self) -> None:
         """Close all connections."""

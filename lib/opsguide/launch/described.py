@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from opsguide.guide import scopes, services
+from opsguide.guide import invariants, scopes, services
 from opsguide.guide.decision import decide
 from opsguide.guide.editions import Activity, Edition
 from opsguide.guide.kinds import KINDS, words
@@ -24,6 +24,7 @@ def described(edition: Edition, activity: Activity) -> dict[str, Any]:
         "cells": {k: v.party for k, v in verdicts.items()},
         "next": {k: v.next for k, v in verdicts.items() if v.next},
         "parameters": [], "services": {}, "steps": [], "commands": {}, "related": {}, "files": [],
+        "invariants": [],
     }  # fmt: skip
     if scope:
         found |= _of_scope(scope)
@@ -39,6 +40,7 @@ def _of_scope(scope: Scope) -> dict[str, Any]:
         "steps": list(scope.steps),
         "commands": {kind: [_entry(e) for e in own if kind in e.kinds] for kind in KINDS},
         "related": {kind: list(names) for kind, names in scope.related.items()},
+        "invariants": invariants.load().applying({e.effect for e in own}),
         "files": [{"path": f.path, "check": f.check} for f in scope.files],
     }
 
@@ -86,6 +88,9 @@ def lines(found: dict[str, Any]) -> list[str]:
     for kind, rows in found["commands"].items():
         said += [f"  on {words(kind)}" if rows else f"  on {words(kind)}: none"]
         said += aligned([(r["verb"], _command(r), _on(r)) for r in rows], "    ")
+    if found["invariants"]:
+        said += ["", "Invariants, checked before each change that could break them"]
+        said += [f"  {sentence}" for sentence in found["invariants"]]
     related = [f"  {words(kind)}: {', '.join(names)}" for kind, names in found["related"].items()]
     return said + (["", "Related elements that a run may look at or change", *related] if related else [])
 

@@ -17,7 +17,7 @@ from opsguide.launch.setting import Command, Setting, edition_of, json_option, p
 from opsguide.reach.inventory import Element
 
 if TYPE_CHECKING:
-    from opsguide.launch.holding import Held
+    from opsguide.launch.holding import Held, Open
 
 
 def kind_for(activity: Activity, element: Element) -> str:
@@ -122,22 +122,29 @@ def show_command(setting: Setting, activity: str, as_json: bool) -> None:
 @json_option
 @pass_setting
 def elements_command(setting: Setting, kind: str | None, as_json: bool) -> None:
-    """The hosts and containers of the platform, and who has which: a run that goes on, or a change that is unknown."""
+    """The hosts and containers of the platform, and who has which: runs that go on, changes unknown or open.
+
+    Below the list: for a held element the line that was sent, the look that may settle it, and the command that does;
+    for one that is out, or has another change in force, what takes it back and which run does.
+    """
     from opsguide.launch import holding
 
     platform = setting.platform()
-    held, locked = holding.holds(platform.state), holding.locks(platform.state)
+    held, locked, opened = holding.holds(platform.state), holding.locks(platform.state), holding.opened(platform.state)
     found = [e for e in platform.elements.values() if kind in (None, e.kind)]
     if as_json:
-        return print_json([_element(e, held.get(e.name), locked.get(e.name)) for e in found])
+        return print_json([_element(e, held.get(e.name), locked.get(e.name), opened.get(e.name, [])) for e in found])
     rows = [("name", "kind", "host", "ctid", "peer", "state")]
     for e in found:
         said = [h.words for h in (held.get(e.name), locked.get(e.name)) if h]
+        said += [o.phrase for o in opened.get(e.name, [])]
         where = e.host if e.is_container else ""
         rows.append((e.name, e.kind, where, str(e.ctid or ""), e.peer, "; ".join(said) or _note(e)))
     click.echo("\n".join([f"{platform.name} ({'PRACTICE' if platform.practice else 'REAL'})", *aligned(rows)]))
-    if held:
-        click.echo('\na held element: look for yourself, then opsguide resume RUN --found done|not-done --why "…"')
+    for e in found:
+        told = [held[e.name].lines()] if e.name in held else []
+        for lines in [*told, *(one.lines() for one in opened.get(e.name, []))]:
+            click.echo("\n".join(["", *lines]))
     return None
 
 
@@ -145,9 +152,10 @@ def _note(element: Element) -> str:
     return f"joins as {element.joining}" if element.joining else ""
 
 
-def _element(element: Element, held: Held | None, locked: Held | None) -> dict[str, object]:
+def _element(element: Element, held: Held | None, locked: Held | None, opened: list[Open]) -> dict[str, object]:
     return {
         "name": element.name, "kind": element.kind, "host": element.host, "ctid": element.ctid, "peer": element.peer,
         "component": element.component, "env": element.env, "node": element.node, "joining": element.joining,
-        "held": asdict(held) if held else None, "locked": asdict(locked) if locked else None,
+        "held": {**asdict(held), "next": held.next} if held else None, "locked": asdict(locked) if locked else None,
+        "open": [{**asdict(one), "next": one.next} for one in opened],
     }  # fmt: skip

@@ -174,23 +174,23 @@ def _settle(setting: Setting, run: str, found: str, why: str, as_json: bool) -> 
 
 
 def _what_is_held(context: click.Context, setting: Setting, run: str, as_json: bool) -> None:
-    held = [h for h in holding.holds(setting.platform().state).values() if h.run == run]
+    state = setting.platform().state
+    held = [h for h in holding.holds(state).values() if h.run == run]
+    still = [o for every in holding.opened(state).values() for o in every if o.run == run]
     if as_json:
-        print_json([{"element": h.element, "since": h.since, "line": h.line, "settle": h.settle} for h in held])
-    elif held:
-        for h in held:
-            pairs = [("sent:", h.line), ("look:", h.settle or "for what that line changes"), ("since:", h.since)]
-            click.echo("\n".join([f"{h.element} is {h.words}", *aligned(pairs, "  ")]))
-        click.echo(f'then: opsguide resume {run} --found done|not-done --why "…"')
+        print_json([{"element": h.element, "since": h.since, "line": h.line, "settle": h.settle, "look": h.look,
+                     "next": h.next} for h in held])  # fmt: skip
     else:
-        click.echo(f"{run} holds nothing")
+        told = [line for lines in [*(h.lines() for h in held), *(o.lines() for o in still)] for line in lines]
+        click.echo("\n".join(told or [f"{run} holds nothing, and nothing of it is open"]))
     context.exit(5 if held else 0)
 
 
 def _whole_id(setting: Setting, text: str) -> str:
-    """The run's whole id; the text itself where these records do not have it (the hold may name another root)."""
+    """The run's whole id, of these records or of a hold of another root; the text itself where neither has it."""
     try:
         found: RunRef = Archive(setting.records()).find(text)
+        return found.run
     except InputError:
-        return text
-    return found.run
+        fits = {h.run for h in holding.holds(setting.platform().state).values() if text and h.run.endswith(text)}
+        return fits.pop() if len(fits) == 1 else text

@@ -124,6 +124,12 @@ class Platform:
         name = host if isinstance(host, str) else host.name
         return [e for e in self.elements.values() if e.is_container and e.host == name]
 
+    def touched(self, element: Element) -> list[str]:
+        """What a change of an element may reach: itself, its peer, a host's containers, and the peers of those."""
+        on_it = self.containers_on(element) if element.is_host else []
+        names = [element.name, element.peer, *(one.name for one in on_it), *(one.peer for one in on_it)]
+        return [name for name in dict.fromkeys(names) if name]
+
     def host_of(self, element: Element) -> Element:
         """The host that carries an element; a host carries itself."""
         return self.elements[element.host]

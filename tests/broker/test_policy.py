@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from opsguide.broker import policy
+from opsguide.errors import InputError
+from opsguide.places import home
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+    found = policy.load(tmp_path / "none.yml")
+    assert (found.idle, found.linger) == (1800, 60)
+    assert found.at_most == {"hosts-of-a-group": 1, "members-of-a-component": 1}
+
+
+def test_the_file_sets_times_and_how_many_may_be_out_at_once(tmp_path: Path) -> None:
+    (tmp_path / "policy.yml").write_text("idle: 5 min\nat_most: {hosts-of-a-group: 2}\n")
+    found = policy.load(tmp_path / "policy.yml")
+    assert (found.idle, found.at_most["hosts-of-a-group"]) == (300, 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["idel: 5 min", "idle: 5", "at_most: {hosts: 2}", "at_most: {hosts-of-a-group: 0}", "at_most: 2", "- x", "{"],
+)
+def test_a_wrong_key_or_value_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "policy.yml").write_text(text)
+    with pytest.raises(InputError) as refused:
+        policy.load(tmp_path / "policy.yml")
+    assert "policy.yml" in refused.value.where
+
+
+def test_the_shipped_file_reads() -> None:
+    assert policy.load(home() / "parameters" / "policy.yml").idle == 1800

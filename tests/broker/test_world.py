@@ -1,0 +1,49 @@
+"""What a crash left behind is closed and held, from whichever records root somebody comes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from opsguide.broker.state import Settled
+from opsguide.broker.world import World
+from opsguide.record.archive import Archive
+
+from .fakes import LAB
+
+INTENT = {"activity": {"slug": "restarting-processes", "title": "Restarting Processes"}, "element": {"name": "uh-01"},
+          "mode": "apply", "person": {"name": "Ada"}, "platform": {"name": "mine"}}  # fmt: skip
+
+
+def left_behind(records: Path) -> str:
+    """A run whose broker died after a change was sent."""
+    folder = Archive(records).start(INTENT)
+    settle = "systemctl is-active nginx"
+    folder.journal.append("send", command=4, verb="change", on="uh-01", line="ssh … restart", settle=settle)
+    folder.journal.close()
+    return folder.run
+
+
+def world(tmp_path: Path) -> World:
+    (tmp_path / "mine.yml").write_text(LAB)
+    return World(tmp_path / "mine.yml", 1)
+
+
+def test_a_change_without_an_end_is_held_with_the_look_that_may_settle_it(tmp_path: Path) -> None:
+    run, here = left_behind(tmp_path / "a"), world(tmp_path)
+    here.close_orphans(tmp_path / "a")
+    hold = here.state().held(["uh-01"])
+    assert hold is not None
+    assert (hold.run, hold.command, hold.settle) == (run, 4, "systemctl is-active nginx")
+
+
+def test_a_change_that_was_settled_is_not_held_again_from_another_records_root(tmp_path: Path) -> None:
+    run, here = left_behind(tmp_path / "a"), world(tmp_path)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    here.close_orphans(tmp_path / "a")
+    state = here.state()
+    state.settle(Settled(run, 4, "uh-01", "done", "looked", "Ada", "t"))
+    state.release("uh-01")
+    here.close_orphans(tmp_path / "b")
+    assert state.held(["uh-01"]) is None
+    assert not Archive(tmp_path / "b").unfinished()
