@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import sys
@@ -157,6 +158,8 @@ def perform(
         words = ended.words or "the notebook began no run"
         return Outcome(None, "not-run", ended.exit or 1, words, activity=asked.activity.slug,
                        element=asked.element.name, mode=asked.mode), False  # fmt: skip
+    if ended.error == "UnknownError":
+        _closed_by_another(setting)
     outcome = of(sealed(folder, _waiting))
     if ended.error == "StoreError" and outcome.exit == 0:
         raise StoreError(f"the run succeeded, but its output was not kept: {ended.words}", where=outcome.record)
@@ -185,6 +188,14 @@ def _refused(setting: Setting, asked: Asked, launch: str, since: datetime, shown
     finally:
         client.close()
     return of(sealed(folder, _waiting))
+
+
+def _closed_by_another(setting: Setting) -> None:
+    """The broker is gone: the next one, greeted, closes what it left behind with the truth."""
+    from opsguide.wire import Client
+
+    with contextlib.suppress(OpsguideError):
+        Client(setting.platform_file(), setting.records(), "opsguide run").close()
 
 
 def _waiting() -> None:
