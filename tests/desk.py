@@ -104,5 +104,8 @@ class Record:
         lines = (self.path / "events.jsonl").read_text().splitlines()
         return [e for e in map(json.loads, lines) if not types or e["type"] in types]
 
+    def answer(self, command: int) -> dict[str, Any]:
+        return next((e for e in self.events("answer") if e["command"] == command), {"state": "unknown"})
+
     def sent(self, *verbs: str) -> list[dict[str, Any]]:
         return [e for e in self.events("send") if not verbs or e["verb"] in verbs]
