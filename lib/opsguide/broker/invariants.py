@@ -107,7 +107,8 @@ def _back(note: opened.Note) -> str:
     end = f" (its way back: {note.undo})" if note.undo not in ("", "?") else ""
     if not note.activity:
         return f"put {note.element} back first{end}"
-    return f"put {note.element} back first: opsguide run {note.activity} --on {note.element} … to its end{end}"
+    anew = f"opsguide run {note.activity} --on {note.element} … to its end"
+    return f"put {note.element} back first: opsguide resume {note.run}, or {anew}{end}"
 
 
 def _held(hold: Hold) -> Out:
