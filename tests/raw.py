@@ -26,7 +26,14 @@ class Raw:
         self.stream = self.socket.makefile("rb")
         self.said: list[str] = []
         if greet:
-            self.ask({**HELLO, "platform": str(platform_file("lab")), "records": str(records)})
+            self.greet()
+
+    def greet(self) -> None:
+        try:
+            self.ask({**HELLO, "platform": str(platform_file("lab")), "records": str(self.records)})
+        except ConnectionError:
+            self.close()
+            raise
 
     def send(self, message: Any) -> None:
         raw = message if isinstance(message, bytes) else json.dumps(message).encode()
@@ -76,4 +83,5 @@ class Raw:
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
+        self.stream.close()
         self.socket.close()

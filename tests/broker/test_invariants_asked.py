@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from opsguide.broker import invariants
+from opsguide.broker import invariants, opened
 from opsguide.broker.commands import Command, Seen
+from opsguide.broker.opened import Note
 from opsguide.broker.state import Hold, State
 from opsguide.broker.targets import Target, targets
 from opsguide.errors import LockedError
@@ -94,6 +95,22 @@ def test_a_reboot_of_a_host_looks_once_at_each_host_of_the_other_members(lab: Pl
     assert asked.sent == [("ih-02", ALIVE)]
     assert told(lab, state, "uh-01", "reboot", asked) == ""
     assert len(asked.sent) == 1
+
+
+def test_a_run_whose_reboot_would_be_refused_is_refused_at_its_begin(lab: Platform, state: State) -> None:
+    dead: Any = Asked({("ih-02", ALIVE): "306\n"})
+    with pytest.raises(LockedError, match="hcore2 does not run on ih-02; rebooting ih-01 takes hcore1 down"):
+        invariants.refuse_reboot(grounds(lab, "ih-01", SCOPE), dead, state)
+    invariants.refuse_reboot(grounds(lab, "hcore1"), dead, state)  # this scope reboots nothing
+    assert len(dead.sent) == 1
+
+
+def test_a_run_that_may_be_the_way_back_of_a_member_begins(lab: Platform, state: State) -> None:
+    note = Note("hcore1", "enable", "x", "r0", "2026-11-25T02:14:00.000Z", "Ana", "takes-out")
+    opened.sent(state, note, lambda: Seen("ok"))
+    dead: Any = Asked({("ih-02", ALIVE): "306\n"})
+    invariants.refuse_reboot(grounds(lab, "ih-01", SCOPE), dead, state)
+    assert "rebooting ih-01 takes hcore1 down" in told(lab, state, "ih-01", "reboot", dead)
 
 
 def test_no_host_is_asked_when_the_state_folder_tells_enough(lab: Platform, state: State) -> None:

@@ -281,7 +281,7 @@ def test_a_member_whose_other_one_is_out_is_refused_with_the_way_back(state: Sta
         invariants.refuse_beside(grounds(lab, "hcore1"), state)
     assert refused.value.words.startswith("hcore2 is out since 2026-11-25 02:14 by Ana (run r0); ")
     assert refused.value.next == (
-        "put hcore2 back first: opsguide run restarting-processes --on hcore2 … to its end (its way back: bash enable.sh)"
+        "put hcore2 back first: opsguide resume r0, or opsguide run restarting-processes --on hcore2 … to its end (its way back: bash enable.sh)"
     )
     invariants.refuse_beside(grounds(lab, "gate1"), state)
 

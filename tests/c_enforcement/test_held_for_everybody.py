@@ -35,7 +35,7 @@ def test_another_records_root_an_empty_environment_and_a_batch_are_refused(desk:
     (tmp_path / "sheet.csv").write_text(SHEET)
     batch = desk("batch", str(tmp_path / "sheet.csv"))
     assert batch.code == 5, batch
-    assert RUN in batch.out + batch.err
+    assert f"opsguide resume {RUN} --found" in desk.record().events("refused")[0]["next"]
     assert not desk.record().sent()
     assert not Desk(tmp_path / "cron").record().sent()
 

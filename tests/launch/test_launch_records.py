@@ -107,13 +107,14 @@ def test_what_is_open_is_told_with_what_takes_it_back_and_which_run_does(far: Fa
     (notes / "uh-01.0123abcd.json").write_text("{")
     told = {e["name"]: e["open"] for e in far("elements", "--json").json}
     assert told["hcore1"][0]["undo"] == "bash enable.sh"
-    assert told["hcore1"][0]["next"] == 'opsguide run restarting-processes --on hcore1 … --reason "…"'
+    assert told["hcore1"][0]["next"] == f"opsguide resume {NOTE['run']}"
+    assert told["hcore1"][0]["anew"] == 'opsguide run restarting-processes --on hcore1 … --reason "…"'
     assert told["uh-01"][0]["words"] == "the note cannot be read"
     assert told["hcore2"] == []
     text = far("elements").out
     assert "hcore1 is out since 2026-01-01T00:00:00.000Z by Ada, run 20260101T000000Z-restarting-processes" in text
     assert "undo:  bash enable.sh" in text
-    assert "undo:  bash enable.sh" in far("resume", NOTE["run"]).out
+    assert f"then:  opsguide resume {NOTE['run']}" in text
 
 
 def test_a_held_element_is_told_with_the_whole_line_of_the_look_and_of_what_settles_it(far: FarDesk) -> None:
@@ -134,7 +135,7 @@ def test_resume_without_an_answer_says_what_to_look_at(far: FarDesk) -> None:
     for words in ("systemctl restart x", "systemctl is-active x", "--found done|not-done"):
         assert words in done.out
     assert far("resume", HOLD["run"], "--json").json[0]["element"] == "uh-01"
-    assert far("resume", "nothing-held").code == 0
+    assert far("resume", "nothing-held").code == 2
     assert far("resume", "nothing-held", "--found", "done", "--why", "x").code == 2
     assert far("resume", HOLD["run"], "--found", "done").code == 2
     assert far("resume", HOLD["run"], "--found", "perhaps").code == 2

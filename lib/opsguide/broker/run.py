@@ -267,6 +267,8 @@ def _admit(run: Run, state: State, asker: Asker, reach: Reach) -> None:
         state.refuse_held(locked)
         invariants.refuse_beside(run.grounds, state)
     _prove(run, reach)
+    if cell.mode == "apply":
+        invariants.refuse_reboot(run.grounds, run.commands, state)
     run.verbs.compare_with_plan()
 
 

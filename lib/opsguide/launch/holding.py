@@ -74,12 +74,17 @@ class Open:
 
     @property
     def next(self) -> str:
-        """The run that closes it."""
+        """Going on from its run, from the records root that has it."""
+        return f"opsguide resume {self.run}" if self.activity else ""
+
+    @property
+    def anew(self) -> str:
+        """The run that closes it from any records root."""
         return f'opsguide run {self.activity} --on {self.element} … --reason "…"' if self.activity else ""
 
     def lines(self) -> list[str]:
         """What it is, what takes it back, which run does."""
-        pairs = [("sent:", self.line), ("undo:", self.undo), ("then:", self.next)]
+        pairs = [("sent:", self.line), ("undo:", self.undo), ("then:", self.next), ("or:", self.anew)]
         first = f"{self.element} is {self.phrase}: {self.words}"
         return [first, *aligned([pair for pair in pairs if pair[1]], "  ")]
 

@@ -157,5 +157,5 @@ def _element(element: Element, held: Held | None, locked: Held | None, opened: l
         "name": element.name, "kind": element.kind, "host": element.host, "ctid": element.ctid, "peer": element.peer,
         "component": element.component, "env": element.env, "node": element.node, "joining": element.joining,
         "held": {**asdict(held), "next": held.next} if held else None, "locked": asdict(locked) if locked else None,
-        "open": [{**asdict(one), "next": one.next} for one in opened],
+        "open": [{**asdict(one), "next": one.next, "anew": one.anew} for one in opened],
     }  # fmt: skip

@@ -182,8 +182,8 @@ def _what_is_held(context: click.Context, setting: Setting, run: str, as_json: b
                      "next": h.next} for h in held])  # fmt: skip
     else:
         told = [line for lines in [*(h.lines() for h in held), *(o.lines() for o in still)] for line in lines]
-        click.echo("\n".join(told or [f"{run} holds nothing, and nothing of it is open"]))
-    context.exit(5 if held else 0)
+        click.echo("\n".join(told))
+    context.exit(5)
 
 
 def _whole_id(setting: Setting, text: str) -> str:
