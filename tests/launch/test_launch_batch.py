@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 
 import pytest
 
-from opsguide.launch import batch, rows
 from opsguide.launch.asked import Asked, asked
 from opsguide.launch.given import text
+from opsguide.launch.rows import Line, Row, locked
 from opsguide.launch.setting import Setting
 
 from .conftest import FarDesk
@@ -59,12 +60,13 @@ def test_it_stops_at_the_first_failure_and_the_rest_is_not_run(far: FarDesk) -> 
     assert [row["state"] for row in done.json["rows"]] == ["refused", "not-run", "not-run"]
     assert len(far.folders()) == 1
     table = far("batch", str(path), "--reason", "x")
-    assert [line.split()[3] for line in table.out.splitlines()] == ["state", "refused", "not-run", "not-run"]
-    assert "1 of 3 done, 1 failed" in table.err
+    assert [line.split()[4] for line in table.out.splitlines()[:4]] == ["state", "refused", "not-run", "not-run"]
+    assert "FAILED  1 refused, 2 not-run of 3 rows; stopped: more errors than the budget bears (exit 4)" in table.out
+    assert "row 1 refused, exit 4: " in table.err
 
 
 def test_rows_that_run_together_come_to_their_end(far: FarDesk) -> None:
-    path = far.write("s.yml", f"- {{activity: {NA}, element: ih-01}}\n- {{activity: {NA}, element: ih-02}}\n" * 2)
+    path = far.write("s.yml", f"- {{activity: {NA}, element: ih-01}}\n- {{activity: {NA}, element: node101}}\n" * 2)
     done = far("batch", str(path), "--reason", "x", "--at-a-time", "2", "--json")
     assert done.code == 4
     assert [row["state"] for row in done.json["rows"]] == ["refused", "refused", "not-run", "not-run"]
@@ -84,11 +86,15 @@ def test_ctrl_c_stops_the_running_rows_and_starts_no_more(far: FarDesk) -> None:
     path = far.write("s.csv", "activity,element,service,reason\n" + line * 3)
     process = far.start("batch", str(path), "--json")
     assert process.stderr
-    assert "running: restarting-processes on uh-01" in process.stderr.readline()
+    while "row 1 starts" not in (said := process.stderr.readline()):
+        assert said
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
-    assert process.returncode in (1, 5)
-    assert out.count('"not-run"') >= 2
+    told = json.loads(out)
+    assert process.returncode == 5
+    assert (told["state"], told["stopped"]) == ("interrupted", "signal")
+    assert [row["state"] for row in told["rows"]][1:] == ["not-run", "not-run"]
+    assert far("batches", "last", "--json").json["state"] == "interrupted"
 
 
 def setting_of(far: FarDesk, monkeypatch: pytest.MonkeyPatch) -> Setting:
@@ -101,29 +107,21 @@ def asked_for(setting: Setting, element: str) -> Asked:
     return asked(setting, "06", {name: text(name, value) for name, value in given.items()})
 
 
-def test_a_row_waits_for_its_element_its_peer_and_its_host(far: FarDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_waits_for_its_element_its_peer_its_host_and_the_peers_on_it(
+    far: FarDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     setting = setting_of(far, monkeypatch)
     platform = setting.platform()
     lines = {
-        name: rows.Line(1, asked_for(setting, name), {}, platform)
+        name: Line(Row(1, 1, "", asked_for(setting, name)), locked=locked(platform, platform.element(name)))
         for name in ("hcore1", "hcore2", "ih-01", "ih-02", "uh-01", "uh-02")
     }
     assert lines["hcore1"].touches(lines["hcore2"])
     assert lines["ih-01"].touches(lines["hcore1"])
     assert lines["ih-01"].touches(lines["hcore2"]), "its peer hcore1 lies on that host"
+    assert lines["ih-01"].touches(lines["ih-02"]), "they carry the members of a pair"
     assert not lines["uh-01"].touches(lines["uh-02"])
-    assert not lines["ih-01"].touches(lines["ih-02"])
-
-
-def test_a_written_request_is_no_failure(far: FarDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    setting = setting_of(far, monkeypatch)
-    whole = batch.Batch(
-        setting, [asked_for(setting, "uh-01"), asked_for(setting, "uh-02")], 1, lambda words, lasting: None
-    )
-    whole.lines[0].code, whole.lines[1].code = 3, 0
-    assert whole.exit() == 3
-    whole.lines[1].code, whole.lines[1].ended = 5, 1.0
-    assert whole.exit() == 5
+    assert not lines["uh-01"].touches(lines["ih-01"])
 
 
 def test_the_shipped_sheets_fit_the_lab(monkeypatch: pytest.MonkeyPatch) -> None:

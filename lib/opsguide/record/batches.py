@@ -168,6 +168,9 @@ def tell(path: Path) -> dict[str, Any]:
         if event.get("type") == "row-end" and event.get("row") in rows:
             rows[event["row"]] |= {key: event.get(key) for key in (*NEVER, "words")}
     end = events[-1] if events and events[-1].get("type") == "end" else {}
+    for row in rows.values():
+        if end and row["state"] == "running":  # written down, and stopped before its process was started
+            row["state"] = "not-run"
     return {
         "batch": path.name, "at": intent.get("at"), "state": end.get("state", "running"), "exit": end.get("exit"),
         "words": end.get("words", ""), "sheet": intent.get("sheet"), "reason": intent.get("reason"),
