@@ -61,10 +61,11 @@ def _checked(setting: Setting, rows: list[sheet.Row], options: dict[str, Any]) -
 
 def of_record(setting: Setting, path: Path, given: dict[str, Any]) -> Selection:
     """The rows of an earlier batch that are to be run again; options that are `given` win over the earlier ones."""
-    if not batches.ended(path):
+    told = batches.tell(path)
+    if told["state"] == "running":
         raise LockedError("this batch still goes on", where=path.name, next="opsguide batches tells when it has ended")
     intent = chain.parse((path / batches.FIRST).read_bytes()) or {}
-    again = {row["row"] for row in batches.tell(path)["rows"] if row["exit"] not in WELL}
+    again = {row["row"] for row in told["rows"] if row["exit"] not in WELL}
     rows = [_row(setting, row) for row in intent["rows"] if row["row"] in again]
     options = {**intent["options"], **{name: value for name, value in given.items() if value is not None}}
     return Selection(str(intent["name"]), rows, options, intent["sheet"], path.name)

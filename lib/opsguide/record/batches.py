@@ -22,7 +22,7 @@ from typing import Any
 from opsguide.errors import InputError
 from opsguide.record import chain, durable
 from opsguide.record.archive import BATCHES, VERSION, Archive, RunRef
-from opsguide.record.journal import INTENT, Journal, scan
+from opsguide.record.journal import EVENTS, INTENT, Journal, scan
 from opsguide.record.ledger import BATCH, BATCH_END, Ledger
 from opsguide.record.redaction import Redactor
 
@@ -142,12 +142,12 @@ def _batch_of(ref: RunRef) -> str:
 
 
 def ended(path: Path) -> bool:
-    """Whether the batch's last event is its end."""
+    """Whether nothing is left to be done: the batch has its end, the ledger names it, and its files are protected."""
     try:
-        entries = scan(path, FIRST).entries
+        entries, mode = scan(path, FIRST).entries, (path / EVENTS).stat().st_mode
     except OSError:
         return False
-    return bool(entries) and entries[-1].get("type") == "end"
+    return bool(entries) and entries[-1].get("type") == "end" and not mode & 0o222
 
 
 NEVER = {"run": None, "state": "not-run", "exit": None, "record": ""}
