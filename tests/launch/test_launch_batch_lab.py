@@ -9,6 +9,7 @@ import re
 import select
 import signal
 import subprocess
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -177,8 +178,8 @@ def test_the_record_of_a_killed_batch_is_closed_with_the_truth_when_its_rows_hav
 def on_a_terminal(desk: Desk, words: list[str], answers: str = "", columns: int = 90) -> tuple[int, str]:
     """Run on a real pseudo-terminal; the exit code and everything that was written to it."""
     master, slave = pty.openpty()
-    environment = {**desk.environment(), "COLUMNS": str(columns), "LINES": "24"}
-    process = subprocess.Popen(words, env=environment, stdin=slave, stdout=slave, stderr=slave, cwd=REPOSITORY)
+    termios.tcsetwinsize(slave, (24, columns))
+    process = subprocess.Popen(words, env=desk.environment(), stdin=slave, stdout=slave, stderr=slave, cwd=REPOSITORY)
     os.close(slave)
     said, silent, last = b"", 0.0, time.monotonic()
     while True:
@@ -189,7 +190,7 @@ def on_a_terminal(desk: Desk, words: list[str], answers: str = "", columns: int 
                 break
             if not piece:
                 break
-            if b"started" in said or b"starts" in said:
+            if b"starts" in said:
                 silent = max(silent, time.monotonic() - last)
             said, last = said + piece, time.monotonic()
             if answers and b"[y/N]" in piece:
@@ -209,6 +210,8 @@ def test_on_a_terminal_the_lines_are_redrawn_and_tell_wave_row_and_seconds(desk:
     assert re.search(r"  1  restarting-processes on uh-01 +\d+ s  \S", said)
     assert re.search(r"  2  restarting-processes on uh-02 +\d+ s  \S", said)
     assert "\x1b[3A" in said, "three lines are written over"
+    drawn = [line for line in said.replace("\r", "").split("\n") if re.search(r"^  \d  restarting", line)]
+    assert max(map(len, drawn)) <= 90
     assert "row 1 succeeded, exit 0" in said
     final = said.replace("\r", "").rpartition("\x1b[J")[2]
     assert final.lstrip().startswith("row  wave  activity"), "what was redrawn is wiped before the summary"

@@ -57,7 +57,7 @@ class Child:
         try:
             return Outcome(**json.loads(self._out.read()))
         except (ValueError, TypeError):
-            words = f"its process ended with {self._process.returncode} and said nothing of a run: {self.last()[:200]}"
+            words = f"its process ended with {self._process.returncode} and told of no run: {self.last()[:200]}"
             return Outcome(None, "unknown", self.status or STOPPED, words, activity=activity, element=element)
 
     def signal(self, number: int) -> None:

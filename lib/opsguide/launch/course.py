@@ -148,7 +148,7 @@ class Course:
         return job.running
 
     def _ended(self, job: Line | Gate) -> None:
-        if job.outcome.run is None and job.outcome.state == "unknown":
+        if job.outcome.run is None and job.code:
             job.outcome = self._found(job)
         is_gate, told = isinstance(job, Gate), job.outcome
         words = f"row {job.row.number} {told.state}, exit {job.code}: {one_line(told.words)}"
@@ -161,15 +161,15 @@ class Course:
             self._stop(BUDGET)
 
     def _found(self, job: Job) -> Outcome:
-        """The truth about a process that ended without a word: what the run says that names it, if one had begun."""
+        """The truth about a job that told of no run: what the run says that names it, if one had begun."""
         own = tag(self._folder.batch, job.row.number, isinstance(job, Gate))
         ref = batches.runs(self._folder.root, self._folder.batch).get(own)
         if ref is None:
-            return replace(job.outcome, state="not-run", words=f"{job.outcome.words}; no run had begun")
+            return replace(job.outcome, state="not-run")
         try:
             return outcome.of(outcome.sealed(ref.path))
         except UnknownError as error:
-            return replace(job.outcome, run=ref.run, words=error.words, record=str(ref.path))
+            return replace(job.outcome, run=ref.run, state="unknown", words=error.words, record=str(ref.path))
 
     def _wait(self) -> None:
         seconds = self.limits.pause

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -18,6 +18,8 @@ from opsguide.record.visible import one_line
 
 WIDTH = 20
 EVERY = 0.2
+UNWRAPPED, WRAPPED = "\x1b[?7l", "\x1b[?7h"
+"""A line of wide characters must not become two: what is drawn is counted."""
 
 
 def head(done: int, rows: int, words: str) -> str:
@@ -53,26 +55,36 @@ class Screen(Lines):
         self._out, self._drawn, self._at = out or sys.stderr, 0, 0.0
 
     def event(self, words: str) -> None:
-        """A line that stays."""
-        self._write([words], stays=True)
+        """A line that stays, whole."""
+        self._out.write(f"{self._wiped()}{words}\n")
+        self._out.flush()
+        self._at = 0.0
 
     def show(self, first: str, running: Sequence[Job]) -> None:
         """The lines that are written over, at most every fifth of a second."""
         now = time.monotonic()
         if now - self._at >= EVERY:
-            self._at = now
-            room = max(1, shutil.get_terminal_size().lines - 3)
-            shown = [line(job, now) for job in running[:room]]
+            wide, high = self._size()
+            room = max(1, high - 3)
             more = [f"  … and {len(running) - room} more"] if len(running) > room else []
-            self._write([first, *shown, *more])
+            shown = [first, *(line(job, now) for job in running[:room]), *more]
+            self._out.write(self._wiped() + UNWRAPPED + "".join(f"{text[:wide]}\n" for text in shown) + WRAPPED)
+            self._out.flush()
+            self._drawn, self._at = len(shown), now
 
     def close(self) -> None:
         """Wipe what would be written over."""
-        self._write([])
-
-    def _write(self, lines: list[str], stays: bool = False) -> None:
-        wide = max(20, shutil.get_terminal_size().columns - 1)
-        up = f"\x1b[{self._drawn}A" if self._drawn else ""
-        self._out.write(f"\r{up}\x1b[J" + "".join(f"{text[:wide]}\n" for text in lines))
+        self._out.write(self._wiped())
         self._out.flush()
-        self._drawn, self._at = 0 if stays else len(lines), 0.0 if stays else self._at
+
+    def _wiped(self) -> str:
+        """What takes the lines away that were drawn last."""
+        drawn, self._drawn = self._drawn, 0
+        return f"\r\x1b[{drawn}A\x1b[J" if drawn else ""
+
+    def _size(self) -> tuple[int, int]:
+        try:
+            wide, high = os.get_terminal_size(self._out.fileno())
+        except (OSError, ValueError):
+            wide, high = 80, 24
+        return max(20, wide or 80), max(4, high or 24)
