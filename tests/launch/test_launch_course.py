@@ -179,7 +179,7 @@ def test_after_the_pause_each_gate_is_asked_and_one_that_is_not_passed_stops_the
 
     def poll(gate: Gate) -> bool:
         gate.code = int(gate.row.number == 3)
-        gate.outcome = replace(gate.outcome, state="failed" if gate.code else "succeeded")
+        gate.outcome = replace(gate.outcome, run="g", state="failed" if gate.code else "succeeded")
         return True
 
     monkeypatch.setattr(Gate, "start", start)
