@@ -122,6 +122,7 @@ def test_with_no_budget_the_first_error_stops_the_batch(stage: Stage, code: int)
     assert started(course) == [1, 2]
     assert (course.exit(), course.stopped) == (code, "budget")
     assert stage.events("stop")[0]["why"] == "budget"
+    assert [e["row"] for e in stage.events("row-start")] == [1, 2]
 
 
 def test_a_written_request_is_no_error(stage: Stage) -> None:

@@ -77,6 +77,11 @@ def cut_journal(root: Path) -> str:
     return "events.jsonl line 4"
 
 
+def edited_end_of_the_batch(root: Path) -> str:
+    edit(place(root) / "events.jsonl", (b'"interrupted"', b'"succeeded"'))
+    return "events.jsonl line 5"
+
+
 def added_file(root: Path) -> str:
     (place(root) / "more.txt").write_text("x")
     return "more.txt"
@@ -97,7 +102,15 @@ def batch_that_the_ledger_does_not_know(root: Path) -> str:
     return "ledger.jsonl"
 
 
-EDITS = [edited_row, edited_end_of_a_row, cut_journal, added_file, removed_batch, batch_that_the_ledger_does_not_know]
+EDITS = [
+    edited_row,
+    edited_end_of_a_row,
+    edited_end_of_the_batch,
+    cut_journal,
+    added_file,
+    removed_batch,
+    batch_that_the_ledger_does_not_know,
+]
 
 
 @pytest.mark.parametrize("change", EDITS)
