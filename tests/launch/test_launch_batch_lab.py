@@ -210,7 +210,7 @@ def test_on_a_terminal_the_lines_are_redrawn_and_tell_wave_row_and_seconds(desk:
     assert re.search(r"  1  restarting-processes on uh-01 +\d+ s  \S", said)
     assert re.search(r"  2  restarting-processes on uh-02 +\d+ s  \S", said)
     assert "\x1b[3A" in said, "three lines are written over"
-    drawn = [line for line in said.replace("\r", "").split("\n") if re.search(r"^  \d  restarting", line)]
+    drawn = [line for line in said.replace("\r", "").split("\n") if re.search(r"^ +\d  restarting", line)]
     assert max(map(len, drawn)) <= 90
     assert "row 1 succeeded, exit 0" in said
     final = said.replace("\r", "").rpartition("\x1b[J")[2]

@@ -56,8 +56,8 @@ def verify(records: Path, run: str | None = None, progress: Callable[[int, int],
             over_runs = _batches(records, run, known, archive.ledger.read().entries)
     stray += batches.stray(records)
     extra = [Finding(str(path.relative_to(records)), EXTRA, words="belongs to no record") for path in stray]
-    any_ = bool(refs or over_runs)
-    return [*_of_ledger(ledger, any_, archive.ledger.path), *found, *over_runs, *(extra if run is None else [])]
+    begun = bool(refs or over_runs)
+    return [*_of_ledger(ledger, begun, archive.ledger.path), *found, *over_runs, *(extra if run is None else [])]
 
 
 def _batches(records: Path, wanted: str | None, runs: set[str], entries: list[Event]) -> list[Finding]:
