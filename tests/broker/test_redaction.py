@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opsguide.broker import redaction
-from opsguide.broker.redaction import Lines, Redactor
 from opsguide.errors import InputError
+from opsguide.record import redaction
+from opsguide.record.redaction import Lines, Redactor
 
 SECRET = "kü+/'\"<& $9aZ"
 RAW = SECRET.encode()

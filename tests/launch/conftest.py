@@ -75,7 +75,7 @@ class FarDesk:
         return Said(process.returncode, out, err)
 
     def folders(self) -> list[Path]:
-        return sorted(self.records.glob("*/*/*"))
+        return sorted(self.records.glob("[0-9]*/*/*"))
 
     def write(self, name: str, text: str) -> Path:
         path = self.folder / name

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from opsguide.record import batches
+from opsguide.record.redaction import Redactor
 from opsguide.record.seal import seal
 from record import sample
 
@@ -35,7 +37,12 @@ def said(recipe: str, run: Path) -> str:
 
 
 def test_each_recipe_says_what_its_heading_promises(run):
-    who, commands, changes, left, runs, end = (said(recipe, run) for recipe in RECIPES)
+    folder = batches.start(run.parents[2], "agents", {"rows": []}, Redactor({}))
+    folder.write("row-start", row=1)
+    folder.write("row-end", row=1, run=run.name, state="unknown", exit=5, words="", record="")
+    folder.journal.close()
+    who, commands, changes, left, runs, rows, end = (said(recipe, run) for recipe in RECIPES)
+    assert rows == f"1\tunknown\t5\t{run.name}\n"
     assert who.split("\t")[1:] == ["Anna Berg", "Restarting Processes", "uh-01", "apply", "nginx leaks memory\n"]
     assert f"change on uh-01\n$ {sample.LINE}\n" in commands
     assert "active\nok, exit 0, 0.05 s" in commands

@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from opsguide.broker.pump import Pump
-from opsguide.broker.redaction import Redactor
 from opsguide.broker.state import Hold, State
 from opsguide.broker.targets import Target
 from opsguide.errors import FailedError, InputError, OpsguideError, StoreError, UnreachableError
@@ -28,6 +27,7 @@ from opsguide.guide import expectations
 from opsguide.reach.ssh import Connections
 from opsguide.record import durable, words
 from opsguide.record.archive import RunFolder
+from opsguide.record.redaction import Redactor
 
 if TYPE_CHECKING:
     from opsguide.reach.api import PlatformApi

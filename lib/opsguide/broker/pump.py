@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from opsguide.broker.redaction import Lines, Redactor
 from opsguide.errors import StoreError
 from opsguide.record.journal import Journal
+from opsguide.record.redaction import Lines, Redactor
 from opsguide.record.visible import Stream
 
 TEXT_LIMIT = 4 << 20

@@ -372,6 +372,7 @@ def intent_of(
         "person": asker.person,
         "frontend": asker.frontend,
         "launch": str(request.get("launch", ""))[:64],
+        "batch": str(request.get("batch", ""))[:160],
         "client": {"pid": asker.pid, "version": __version__},
         "runbook": {"name": activity.runbook, "sha256": digest, "matches": None},
         "broker": {"pid": os.getpid(), "version": __version__, "host": socket.gethostname()},

@@ -6,7 +6,6 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from opsguide.broker.redaction import Redactor
 from opsguide.broker.state import Hold, State
 from opsguide.errors import LockedError
 from opsguide.reach import inventory, secrets
@@ -14,6 +13,7 @@ from opsguide.reach.inventory import Platform
 from opsguide.reach.ssh import Connections
 from opsguide.record import chain, orphans
 from opsguide.record.archive import Archive
+from opsguide.record.redaction import Redactor
 
 if TYPE_CHECKING:
     from opsguide.broker.session import Session

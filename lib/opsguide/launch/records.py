@@ -18,8 +18,10 @@ from opsguide.launch.columns import aligned
 from opsguide.launch.complete import runs
 from opsguide.launch.run import running_options
 from opsguide.launch.setting import Command, Setting, json_option, pass_setting, print_json
-from opsguide.record.archive import Archive, RunRef
+from opsguide.record import batch_orphans, batches
+from opsguide.record.archive import BATCHES, Archive, RunRef
 from opsguide.record.checks import OK, UNFINISHED, Finding
+from opsguide.record.redaction import Redactor
 
 SHOWN = 20
 RUNNING = "RUNNING"
@@ -55,7 +57,7 @@ def records_command(setting: Setting, last: int | None, everything: bool, as_jso
 @pass_setting
 @click.pass_context
 def verify_command(context: click.Context, setting: Setting, run: str | None, everything: bool, as_json: bool) -> None:
-    """Check RUN (its id, its end, or `last`), or all: chain, seal, files, ledger.
+    """Check RUN (its id, its end, or `last`; or the id of a batch), or all: chain, seal, files, ledger.
 
     Exit 8 when something was changed, 5 when a run was left unfinished and nobody is writing it, 2 when there is no
     record. Runs that a crash left behind are closed with the truth first, where the broker can be asked.
@@ -66,7 +68,8 @@ def verify_command(context: click.Context, setting: Setting, run: str | None, ev
         raise InputError("give a run, or --all")
     records = setting.records()
     if any(not ref.sealed and not is_written(ref.path) for ref in Archive(records).unfinished()):
-        _close_orphans(setting)
+        close_orphans(setting)
+    close_left_batches(setting)
     found = [(one, _verdict(one, records)) for one in verify(records, run, None if as_json else _progress)]
     if as_json:
         print_json([{"run": f.run, "verdict": v, "first_bad": f.first_bad, "words": f.words} for f, v in found])
@@ -79,7 +82,7 @@ def verify_command(context: click.Context, setting: Setting, run: str | None, ev
 def _verdict(one: Finding, records: Path) -> str:
     if one.verdict == UNFINISHED:
         refs = [ref for ref in Archive(records).unfinished() if ref.run == one.run]
-        if refs and is_written(refs[0].path):
+        if is_written(refs[0].path if refs else records / BATCHES / one.run):
             return RUNNING
     return one.verdict
 
@@ -108,7 +111,18 @@ def is_written(folder: Path) -> bool:
     return False
 
 
-def _close_orphans(setting: Setting) -> None:
+def close_left_batches(setting: Setting) -> None:
+    """Close the batches that a crash left behind, with the truth; those of which something still goes on are left."""
+    records = setting.records()
+    if all(batches.ended(path) for path in batches.folders(records)):
+        return
+    if any(not is_written(ref.path) for ref in Archive(records).unfinished()):
+        close_orphans(setting)
+    for batch in batch_orphans.close_all(records, Redactor({})):
+        print(f"note: {batch} still goes on", file=sys.stderr)
+
+
+def close_orphans(setting: Setting) -> None:
     """A broker that is greeted closes what a crash left behind; where there is none, the records stay as they are."""
     from opsguide.wire import Client
 
@@ -138,7 +152,7 @@ def resume_command(
     first; what you then say with --found is believed, recorded under your name, and frees the element. Nothing is sent.
     """
     setting = context.ensure_object(Setting)
-    _close_orphans(setting)
+    close_orphans(setting)
     whole = _whole_id(setting, run)
     if found:
         return _settle(setting, whole, found, why or "", bool(options["as_json"]))

@@ -1,104 +1,133 @@
-"""One row of a batch as a child process: `opsguide run --json`, its parameters by standard input."""
+"""The jobs of a batch: a row that runs (`opsguide run`), and its gate (`opsguide prove`), each a process of its own.
+
+- A row ends well with exit 0, or 3: a request that was written. Every other end is an error.
+- Rows that may touch the same element do not run at the same time.
+- The gate of a row proves again what the row's run proved. It only looks, so gates never wait for each other.
+"""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import tempfile
 import time
-from typing import IO, Any
-
-import yaml
+from dataclasses import dataclass, field
+from typing import Any
 
 from opsguide.launch.asked import Asked
+from opsguide.launch.children import Child
 from opsguide.launch.outcome import Outcome
 from opsguide.reach.inventory import Element, Platform
+from opsguide.record.batches import tag
 
-REQUESTED, STOPPED = 3, 5
+WELL = (0, 3)
 
 
-class Line:
-    """A row that waits, runs, or has ended with `code`; `ended` is the time of its end on the monotonic clock."""
+@dataclass(frozen=True)
+class Row:
+    """A row as it was resolved: its number in the sheet, its place there, the wave it belongs to, what it asks."""
 
-    def __init__(self, number: int, asked: Asked, environment: dict[str, str], platform: Platform) -> None:
-        self.number, self.asked = number, asked
-        self.code: int | None = None
-        self.ended = 0.0
+    number: int
+    wave: int
+    where: str
+    asked: Asked
+
+
+@dataclass
+class Job:
+    """A job of a row: it waits, runs, or has ended with `code`; `ended` is that time on the monotonic clock."""
+
+    row: Row
+    code: int | None = None
+    ended: float = 0.0
+    child: Child | None = None
+    outcome: Outcome = field(init=False)
+
+    def __post_init__(self) -> None:
+        asked = self.row.asked
         self.outcome = Outcome(None, "not-run", 0, "", activity=asked.activity.slug, element=asked.element.name)
-        self._environment, self._locked = environment, locked(platform, asked.element)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._out: IO[bytes] | None = None
 
     @property
     def waiting(self) -> bool:
         """Whether it has not been started."""
-        return self._process is None
+        return self.child is None and self.code is None
 
     @property
     def running(self) -> bool:
         """Whether its process goes on."""
-        return self._process is not None and self.code is None
+        return self.child is not None and self.code is None
 
     @property
     def failed(self) -> bool:
-        """Whether it ended otherwise than well; a request that was written is well."""
-        return self.code not in (None, 0, REQUESTED)
+        """Whether it ended otherwise than well."""
+        return self.code is not None and self.code not in WELL
 
-    def touches(self, other: Line) -> bool:
-        """Whether both may lock the same element."""
-        return bool(self._locked & other._locked)
-
-    def start(self) -> None:
-        """Start its process, in a session of its own: Ctrl-C in the terminal is passed on, not doubled."""
-        mode = "plan" if self.asked.mode == "plan" else "run"
-        words = [sys.executable, "-m", "opsguide.launch", mode, self.asked.activity.slug, "--json", "--quiet"]
-        values = {name: value for name, value in self.asked.values.items() if name != "mode"}
-        self._out = tempfile.TemporaryFile()  # noqa: SIM115
-        with tempfile.TemporaryFile() as given:
-            given.write(yaml.safe_dump(values, allow_unicode=True).encode())
-            given.seek(0)
-            self._process = subprocess.Popen(
-                [*words, "-f", "/dev/stdin"],
-                stdin=given,
-                stdout=self._out,
-                env=self._environment,
-                start_new_session=True,
-            )
+    @property
+    def name(self) -> str:
+        """`restarting-processes on uh-01`."""
+        return f"{self.row.asked.activity.slug} on {self.row.asked.element.name}"
 
     def poll(self) -> bool:
         """Whether its process has ended by now; then `code` and `outcome` are known."""
-        if self._process is None or self._out is None or self._process.poll() is None:
+        status = self.child.status if self.child else None
+        if self.child is None or status is None:
             return False
-        status = self._process.returncode
-        self.code, self.ended = status if status >= 0 else STOPPED, time.monotonic()
-        self._out.seek(0)
-        try:
-            self.outcome = Outcome(**json.loads(self._out.read()))
-        except (ValueError, TypeError):
-            words = f"its process ended with {status} and said nothing; opsguide records tells whether a run had begun"
-            self.outcome = Outcome(None, "unknown", self.code, words, activity=self.outcome.activity,
-                                   element=self.outcome.element)  # fmt: skip
-        self._out.close()
+        self.outcome = self.child.outcome(self.outcome.activity, self.outcome.element)
+        self.code, self.ended = status, time.monotonic()
         return True
 
     def signal(self, number: int) -> None:
         """Pass a signal on to its process."""
-        if self.running and self._process:
-            self._process.send_signal(number)
+        if self.running and self.child:
+            self.child.signal(number)
+
+    def touches(self, other: Job) -> bool:
+        """Whether both may touch the same element."""
+        return False
+
+    def fields(self) -> dict[str, Any]:
+        """Its end, as the batch's record has it."""
+        told = self.outcome
+        return {"run": told.run, "state": told.state, "exit": self.code, "words": told.words, "record": told.record}
+
+
+@dataclass
+class Line(Job):
+    """The run of a row."""
+
+    locked: set[str] = field(default_factory=set)
+
+    def touches(self, other: Job) -> bool:
+        """Whether both may lock the same element."""
+        return isinstance(other, Line) and bool(self.locked & other.locked)
+
+    def start(self, batch: str, environment: dict[str, str], journal: int) -> None:
+        """Start its process; parameters go by standard input."""
+        asked = self.row.asked
+        words = ["plan" if asked.mode == "plan" else "run", asked.activity.slug, "-f", "/dev/stdin"]
+        values = {name: value for name, value in asked.values.items() if name != "mode"}
+        self.child = Child(words, {**environment, "OPSGUIDE_BATCH": tag(batch, self.row.number)}, journal, values)
 
     def columns(self) -> tuple[str, ...]:
         """As the summary shows it."""
         told, code = self.outcome, "" if self.code is None else str(self.code)
-        said = told.record or told.words
-        return str(self.number), self.asked.activity.slug, self.asked.element.name, told.state, code, said
+        asked, said = self.row.asked, told.record or told.words
+        return str(self.row.number), str(self.row.wave), asked.activity.slug, asked.element.name, told.state, code, said
 
     def as_dict(self) -> dict[str, Any]:
         """As `--json` prints it."""
-        return {"row": self.number, **self.outcome.as_dict(), "exit": self.code}
+        return {"row": self.row.number, "wave": self.row.wave, **self.outcome.as_dict(), "exit": self.code}
+
+
+@dataclass
+class Gate(Job):
+    """The gate of a row whose run, `of`, changed something and ended well."""
+
+    of: str = ""
+
+    def start(self, batch: str, environment: dict[str, str], journal: int) -> None:
+        """Start its process."""
+        own = {"OPSGUIDE_BATCH": tag(batch, self.row.number, gate=True)}
+        self.child = Child(["prove", self.of], {**environment, **own}, journal, {})
 
 
 def locked(platform: Platform, element: Element) -> set[str]:
-    """The elements that a run on this one locks: itself, its peer, a host's containers."""
-    peer = {element.peer} if element.peer else set()
-    return {element.name, *peer, *(one.name for one in platform.containers_on(element))}
+    """The elements that a run on this one may lock."""
+    return set(platform.touched(element))

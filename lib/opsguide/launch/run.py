@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import secrets
 import sys
 from collections.abc import Callable
@@ -174,7 +175,8 @@ def _refused(setting: Setting, asked: Asked, launch: str, since: datetime, shown
         if shown:
             print("\n".join(lines), file=shown, flush=True)
 
-    request = {"do": "begin", "activity": asked.activity.slug, "parameters": asked.values, "launch": launch}
+    request = {"do": "begin", "activity": asked.activity.slug, "parameters": asked.values, "launch": launch,
+               "batch": os.environ.get("OPSGUIDE_BATCH", "")}  # fmt: skip
     client = Client(setting.platform_file(), setting.records(), "opsguide run")
     try:
         client.ask(request, say)

@@ -104,7 +104,8 @@ def begin(activity: str, variables: dict[str, Any]) -> Run:
         "cells": sources,
     }
     try:
-        facts = client.ask({**request, "launch": os.environ.get("OPSGUIDE_LAUNCH", "")}, screen.say)
+        started = {name: os.environ.get(f"OPSGUIDE_{name.upper()}", "") for name in ("launch", "batch")}
+        facts = client.ask({**request, **started}, screen.say)
         if cells:
             cells.begun(len(sources))
     except BaseException:

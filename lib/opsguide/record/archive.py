@@ -1,4 +1,4 @@
-"""The records folder: `<records>/<yyyy>/<mm>/<run id>[-unfinished]/`, and the ledger beside the years.
+"""The records folder: `<records>/<yyyy>/<mm>/<run id>[-unfinished]/`, and beside the years the ledger and batches/.
 
 - A run id is `<utc>-<activity>-<element>-<8 hex>`; the folder's name ends in `-unfinished` until it is
   sealed.
@@ -24,6 +24,7 @@ from opsguide.record import chain, durable, ledger
 from opsguide.record.journal import INTENT, Journal
 
 UNFINISHED = "-unfinished"
+BATCHES = "batches"
 VERSION = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 RUN = re.compile(r"\d{8}T\d{6}Z-[a-z0-9][a-z0-9-]*-[0-9a-f]{8}", re.ASCII)
@@ -114,9 +115,9 @@ class Archive:
         raise InputError(f"no run is called {text!r}", where=str(self.root), next="give the run's id, its end, or last")
 
     def walk(self) -> tuple[list[RunRef], list[Path]]:
-        """All runs, oldest first, and whatever else lies in the records folder."""
+        """All runs, oldest first, and whatever else lies in the records folder but the ledger and batches/."""
         runs: list[RunRef] = []
-        stray = [path for path in _folder(self.root, r"\d{4}") if path.name != ledger.NAME]
+        stray = [path for path in _folder(self.root, rf"\d{{4}}|{BATCHES}") if path.name != ledger.NAME]
         for year in _folders(self.root, r"\d{4}"):
             stray += _folder(year, r"\d\d")
             for month in _folders(year, r"\d\d"):

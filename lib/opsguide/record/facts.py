@@ -54,6 +54,7 @@ def facts(intent: Event) -> list[tuple[str, str]]:
         ("with", ", ".join(f"{one_line(name)}={one_line(value)}" for name, value in given)),
         ("follows", follows(intent)),
         ("through", one_line(intent.get("frontend") or "")),
+        ("batch", one_line(intent.get("batch") or "")),
         ("runbook", source(part(intent, "runbook"))),
         ("run", one_line(intent.get("run") or "")),
     ]

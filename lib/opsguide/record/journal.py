@@ -34,9 +34,9 @@ class Events(list[Event]):
     torn: bytes = b""
 
 
-def read(folder: Path) -> Events:
+def read(folder: Path, first: str = INTENT) -> Events:
     """The events of the run in `folder`, sealed or not; TamperedError when the chain is broken."""
-    found = scan(folder)
+    found = scan(folder, first)
     if found.fault or (found.torn and (folder / SEAL).exists()):
         words = found.fault or "the sealed journal ends in a torn line"
         raise TamperedError(words, where=str(folder / EVENTS), next=f"opsguide verify {folder.name}")
@@ -45,9 +45,9 @@ def read(folder: Path) -> Events:
     return events
 
 
-def scan(folder: Path) -> chain.Chain:
-    """The journal of `folder` as a checked chain; never raises for what is in the file."""
-    start = durable.digest((folder / INTENT).read_bytes())
+def scan(folder: Path, first: str = INTENT) -> chain.Chain:
+    """The journal of `folder`, which begins at the file `first`, as a checked chain; what is in it never raises."""
+    start = durable.digest((folder / first).read_bytes())
     try:
         return chain.check((folder / EVENTS).read_bytes(), start)
     except FileNotFoundError:
@@ -55,14 +55,14 @@ def scan(folder: Path) -> chain.Chain:
 
 
 class Journal:
-    """The writer of one unsealed run's events. Thread safe.
+    """The writer of the events of one unsealed run, or of another record that begins at the file `first`. Thread safe.
 
     `count` is the number of events, `last` the digest of the last line, `ended` whether `end` is there.
     LockedError when another writer has it, TamperedError when what is there is not a chain.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.path = folder, folder / EVENTS
+    def __init__(self, folder: Path, first: str = INTENT) -> None:
+        self.folder, self.path, self._first = folder, folder / EVENTS, first
         self.count, self.last, self.ended, self._size = 0, "", False, 0
         self._lock = threading.RLock()
         with durable.storing(self.path):
@@ -96,6 +96,10 @@ class Journal:
         """Takes the output of command number `command`, `stream` 'out' or 'err'; a file only past 64 KiB."""
         return Spool(self.folder, f"{OUTPUT}/c{command:04}.{stream}", stream)
 
+    def fileno(self) -> int:
+        """The open file: a process that inherits it shares the lock, until it ends."""
+        return self._handle
+
     def close(self) -> None:
         """Frees the journal's lock; closing twice is harmless."""
         with self._lock:
@@ -111,7 +115,7 @@ class Journal:
             raise LockedError(words, where=self.folder.name, next="wait until it has ended") from None
 
     def _resume(self) -> None:
-        found = scan(self.folder)
+        found = scan(self.folder, self._first)
         if found.fault:
             raise TamperedError(found.fault, where=str(self.path), next="opsguide verify --all")
         self._size, self.count, self.last = found.size, len(found.entries), found.last

@@ -1,6 +1,7 @@
-"""The ledger: one chained line when a run's intent is written, one when it is sealed.
+"""The ledger: one chained line when a run's intent is written, one when it is sealed; two for a batch as well.
 
 - A line is {seq, at, type: intent|seal, run, digest, prev}; digest is the sha256 of intent.json or seal.json.
+- Of a batch: {…, type: batch|batch-end, run: the batch's id, digest}, of batch.json and of the journal's `end` line.
 - It is appended under a file lock and synced; several writers of one records folder take turns.
 - A torn last line (a crash while appending) is completed when it is whole but for its newline, else cut
   off; the next line says so in its field `repaired`.
@@ -20,6 +21,7 @@ from opsguide.record import chain, durable
 from opsguide.record.chain import Event
 
 NAME = "ledger.jsonl"
+BATCH, BATCH_END = "batch", "batch-end"
 WINDOW = 65536
 
 
@@ -82,7 +84,7 @@ class Turn:
         return self._ledger._read().entries
 
     def append(self, kind: str, run: str, digest: str, *, once: bool = False) -> Event:
-        """Adds a line of `kind` ('intent' or 'seal') for `run`, chained and synced, and returns it.
+        """Adds a line of `kind` (intent, seal, batch, batch-end) for `run`, chained and synced, and returns it.
 
         With `once` a line that is already there is returned instead; TamperedError when it has another
         digest. StoreError when the disk refuses; the ledger is then as before.

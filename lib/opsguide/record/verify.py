@@ -1,4 +1,4 @@
-"""Whether the records are what was written: every run against the ledger and the ledger against every run.
+"""Whether the records are what was written: every run and batch against the ledger, and the ledger against them.
 
 - The ledger is one unbroken chain.
 - A run that the ledger names and that is not there was tampered with; so was one that is there and is not
@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from opsguide.errors import InputError
-from opsguide.record import chain, checks
-from opsguide.record.archive import Archive, RunRef
+from opsguide.record import batch_checks, batches, chain, checks
+from opsguide.record.archive import BATCHES, Archive, RunRef
 from opsguide.record.chain import Event
 from opsguide.record.checks import EXTRA, OK, TAMPERED, UNFINISHED, Finding
+from opsguide.record.ledger import BATCH, BATCH_END
 from opsguide.record.ledger import NAME as LEDGER
 
 __all__ = ["EXTRA", "OK", "TAMPERED", "UNFINISHED", "Finding", "first_bad", "verify"]
@@ -27,7 +28,8 @@ LOOKS = 3
 
 
 def verify(records: Path, run: str | None = None, progress: Callable[[int, int], None] | None = None) -> list[Finding]:
-    """Findings in the ledger's order, one for each run; with `run` only that one (its id, its end, 'last').
+    """Findings in the ledger's order, one for each run, then one for each batch; with `run` only that one (its id, its
+    end, 'last', or the whole id of a batch).
 
     The ledger is always read whole and has a finding of its own, first, when something is wrong with it.
     Files that belong to no record come last. `progress(done, all)` is called every 200 runs. InputError
@@ -36,19 +38,35 @@ def verify(records: Path, run: str | None = None, progress: Callable[[int, int],
     archive = Archive(records)
     refs, stray = archive.walk()
     ledger = archive.ledger.read()
-    folders, named = _by_run(refs), _by_name(ledger.entries)
+    folders, named = _by_run(refs), _by_name(ledger.entries, of_batches=False)
     names = [*named, *sorted(folders.keys() - named.keys())]
-    if not names and not ledger.torn:
+    over_runs = _batches(records, run, set(folders), ledger.entries)
+    if not names and not over_runs and not ledger.torn:
         raise InputError("there is no record to verify", where=str(records), next="check --records")
-    chosen = names if run is None else [run if run in names else archive.find(run).run]
+    chosen = names if run is None else [] if over_runs else [run if run in names else archive.find(run).run]
     found = []
     for done, name in enumerate(chosen):
         if progress and done % 200 == 0:
             progress(done, len(chosen))
         found.append(checks.check_run(name, folders.get(name, []), named.get(name, [])))
     found = _second_look(archive, found)
+    if any(finding.bad for finding in over_runs):
+        with archive.ledger.still():
+            known = {ref.run for ref in archive.runs()}
+            over_runs = _batches(records, run, known, archive.ledger.read().entries)
+    stray += batches.stray(records)
     extra = [Finding(str(path.relative_to(records)), EXTRA, words="belongs to no record") for path in stray]
-    return [*_of_ledger(ledger, bool(refs), archive.ledger.path), *found, *(extra if run is None else [])]
+    begun = bool(refs or over_runs)
+    return [*_of_ledger(ledger, begun, archive.ledger.path), *found, *over_runs, *(extra if run is None else [])]
+
+
+def _batches(records: Path, wanted: str | None, runs: set[str], entries: list[Event]) -> list[Finding]:
+    """The findings on all batches, or on the one with the id `wanted`."""
+    named = _by_name(entries, of_batches=True)
+    there = {path.name: path for path in batches.folders(records)}
+    names = [*named, *sorted(there.keys() - named.keys())]
+    chosen = [name for name in names if wanted is None or name == wanted]
+    return [batch_checks.check_batch(records / BATCHES / name, named.get(name, []), runs) for name in chosen]
 
 
 def first_bad(findings: Iterable[Finding]) -> Finding | None:
@@ -71,7 +89,7 @@ def _second_look(archive: Archive, found: list[Finding]) -> list[Finding]:
     if not any(finding.bad for finding in found):
         return found
     with archive.ledger.still():
-        named, before = _by_name(archive.ledger.read().entries), None
+        named, before = _by_name(archive.ledger.read().entries, of_batches=False), None
         for _ in range(LOOKS):
             folders = _by_run(archive.runs())
             if folders == before or not any(finding.bad for finding in found):
@@ -91,8 +109,9 @@ def _by_run(refs: list[RunRef]) -> dict[str, list[RunRef]]:
     return found
 
 
-def _by_name(entries: list[Event]) -> dict[str, list[Event]]:
+def _by_name(entries: list[Event], of_batches: bool) -> dict[str, list[Event]]:
     found: dict[str, list[Event]] = {}
     for entry in entries:
-        found.setdefault(str(entry.get("run")), []).append(entry)
+        if (entry.get("type") in (BATCH, BATCH_END)) == of_batches:
+            found.setdefault(str(entry.get("run")), []).append(entry)
     return found

@@ -1,4 +1,4 @@
-"""Secrets do not leave the broker: known values in every usual spelling, and what looks like a secret in a file.
+"""Secrets reach no record: known values in every usual spelling, and what looks like a secret in a file.
 
 - A known value is hidden plain, URL, JSON, repr, HTML, shell, hex, reversed and base64 (bare and inside, all offsets).
 - A value of fewer than six characters would hide everything: it is refused as a secret.

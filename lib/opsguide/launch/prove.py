@@ -1,0 +1,118 @@
+"""`opsguide prove`: what a run proved is asked again, and nothing is changed.
+
+- Of the proves that were met, the last one of each command on each element is sent once more, as a look, with the same
+  expectation: what was proved on the way and was changed after that is not asked.
+- It is a plan run of its own, with its own record; the run's own cell of the table decides about it again.
+- It stops at the first expectation that no longer holds, and has then failed.
+- A run that proved nothing has nothing to prove again; that is said, and is no failure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from opsguide.errors import OpsguideError
+from opsguide.guide import scopes
+from opsguide.launch.complete import runs
+from opsguide.launch.outcome import Outcome, find, of, sealed
+from opsguide.launch.run import verdict
+from opsguide.launch.setting import Command, Setting, json_option, pass_setting, print_error, print_json
+from opsguide.record.archive import Archive
+from opsguide.record.journal import INTENT, read
+
+Say = Callable[[list[str]], None]
+
+
+@click.command("prove", cls=Command)
+@click.argument("run", shell_complete=runs)
+@json_option
+@pass_setting
+@click.pass_context
+def prove_command(context: click.Context, setting: Setting, run: str, as_json: bool) -> None:
+    """Prove again what RUN (its id, its end, or `last`) proved: is what it changed still healthy? Nothing is changed.
+
+    Exit 0 when everything still holds, 1 when something does not.
+    """
+    out = sys.stderr if as_json else sys.stdout
+    outcome = again(setting, run, lambda lines: print("\n".join(lines), file=out, flush=True))
+    if as_json:
+        print_json(outcome.as_dict())
+    else:
+        click.echo("\n".join(verdict(outcome) if outcome.run else [outcome.words]))
+    context.exit(outcome.exit)
+
+
+def again(setting: Setting, run: str, say: Say) -> Outcome:
+    """Ask what `run` proved; the outcome is that of the new record."""
+    from opsguide.wire import Client
+
+    ref = Archive(setting.records()).find(run)
+    intent, launch, since = json.loads((ref.path / INTENT).read_bytes()), secrets.token_hex(16), datetime.now(UTC)
+    asks = proofs(intent, read(ref.path))
+    if not asks:
+        return Outcome(None, "not-run", 0, f"{ref.run} proved nothing that could be asked again")
+    client = Client(setting.platform_file(), setting.records(), "opsguide prove")
+    try:
+        _ask(client.ask, intent, {"launch": launch, "batch": os.environ.get("OPSGUIDE_BATCH", "")}, asks, say)
+    except OpsguideError as error:
+        print_error(error)
+        if find(setting.records(), launch, since) is None:
+            raise
+    finally:
+        client.close()
+    folder = find(setting.records(), launch, since)
+    assert folder is not None
+    return of(sealed(folder))
+
+
+def _ask(ask: Any, intent: dict[str, Any], own: dict[str, str], asks: list[dict[str, Any]], say: Say) -> None:
+    slug = intent["activity"]["slug"]
+    parameters = {**intent["parameters"], "mode": "plan", "reason": f"proves again what {intent['run']} proved"}
+    ask({"do": "begin", "activity": slug, "parameters": parameters, **own}, say)
+    first, *others = steps(slug)
+    ask({"do": "step", "step": first, "applies": True}, say)
+    for one in asks:
+        ask({"do": "look", "step": first, **one}, say)
+    for slug in others:
+        ask({"do": "step", "step": slug, "applies": False})
+    ask({"do": "finish"}, say)
+
+
+def steps(slug: str) -> tuple[str, ...]:
+    """The steps of an activity that was run."""
+    scope = scopes.load(slug)
+    assert scope is not None
+    return tuple(scope.steps)
+
+
+def proofs(intent: dict[str, Any], events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The last met prove of each command on each element, as looks to ask again, in their order."""
+    met = {e.get("command") for e in events if e["type"] == "answer" and e.get("state") == "ok"}
+    sent = [e for e in events if e["type"] == "send" and e["verb"] == "prove" and e.get("command") in met]
+    last = {(e["on"], e["template"], json.dumps(e["slots"], sort_keys=True)): e["command"] for e in sent}
+    return [_look(intent["activity"]["slug"], e) for e in sent if e["command"] in last.values()]
+
+
+def _look(slug: str, event: dict[str, Any]) -> dict[str, Any]:
+    """One prove as a request: slots that are the run's parameters are the broker's to fill, the others are given."""
+    template, filled, is_api = event["template"], event["slots"], event["kind_of"] == "api"
+    entry = _entry(slug, template, is_api)
+    args = dict(entry.args or {}) if entry else {}
+    what = {"api": template, "args": args} if is_api else {"command": template}
+    named = {str(v)[1:-1]: filled.get(k) for k, v in args.items() if str(v).startswith("{")} if is_api else filled
+    given = {name: value for name, value in named.items() if entry and name in entry.slots}
+    return {"what": what, "on": [event["on"]], "expect": event["expect"], "slots": given}
+
+
+def _entry(slug: str, template: str, is_api: bool) -> scopes.Entry | None:
+    scope = scopes.load(slug)
+    looks = [e for e in (scope.entries if scope else ()) if e.template == template and e.verb == "look"]
+    return next((e for e in looks if (e.args is not None) == is_api), None)
