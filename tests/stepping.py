@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any
 
-from desk import REPOSITORY, Desk
+from desk import REPOSITORY, Desk, wait_for
 
 
 class Stepped:
@@ -49,3 +49,4 @@ def stepped(desk: Desk, runbook: str, last: str = "finish", **parameters: Any) -
         return one.run(last)
     finally:
         one.close()
+        wait_for(lambda: not desk.folders() or desk.record().sealed, 30, "the record is sealed")

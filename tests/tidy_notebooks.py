@@ -1,8 +1,14 @@
-"""Mend the form of notebooks: no outputs, no counts, one source line a list item, a stable layout. `make tidy`."""
+"""Mend the form of notebooks: no outputs, no counts, one source line a list item, a stable layout; and the table of the
+edition where README and start-here hold it, with a link to each runbook that is here. `make tidy`."""
 
 import json
 import sys
 from pathlib import Path
+
+from opsguide.guide import editions
+from opsguide.launch import table
+
+README = Path(__file__).resolve().parents[1] / "README.md"
 
 
 def tidied(notebook: dict) -> dict:
@@ -25,6 +31,19 @@ def text(notebook: dict) -> str:
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 
+def with_table(text: str, links: str) -> str:
+    """The text with the table of the edition between its marks; `links` leads to the runbooks."""
+    head, mark, rest = text.partition("<!-- table -->")
+    end = rest.partition("<!-- /table -->")[2]
+    lines = table.as_markdown(editions.load("seed"), links)
+    return f"{head}{mark}\n" + "\n".join(lines) + f"\n<!-- /table -->{end}" if mark else text
+
+
 if __name__ == "__main__":
     for path in (p for folder in sys.argv[1:] for p in sorted(Path(folder).glob("*.ipynb"))):
-        path.write_text(text(tidied(json.loads(path.read_text("utf-8")))), "utf-8")
+        book = json.loads(path.read_text("utf-8"))
+        for cell in book["cells"]:
+            if cell["id"] == "table":
+                cell["source"] = with_table("".join(cell["source"]), "")
+        path.write_text(text(tidied(book)), "utf-8")
+    README.write_text(with_table(README.read_text("utf-8"), "runbooks/"), "utf-8")

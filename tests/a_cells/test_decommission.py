@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from desk import REPOSITORY, Desk, wait_for
+from desk import REPOSITORY, Desk
 from kernels import Hand
 from stepping import stepped
 
@@ -157,7 +157,6 @@ def test_a_container_that_stopped_since_the_plan_refuses_the_plan(desk: Desk, la
 
 def test_a_removal_that_was_cut_short_is_gone_on_from_without_asking_for_what_is_gone(desk: Desk, lab, calls) -> None:
     assert stepped(desk, BOOK, "remove", **APPLY) is None
-    wait_for(lambda: desk.record().sealed, 20)
     assert desk.record().state == "interrupted"
     assert stepped(desk, BOOK, **APPLY, follows=desk.record().intent["run"]) is None
     assert_gone(lab)
@@ -169,16 +168,12 @@ def test_a_removal_that_was_cut_short_is_gone_on_from_without_asking_for_what_is
 def test_an_evacuation_whose_answer_was_lost_is_unknown_held_and_not_asked_for_again(desk: Desk, lab, calls) -> None:
     before = len(lab.api_requests())
     assert stepped(desk, BOOK, "stop-placement", **APPLY) is None
-    wait_for(lambda: desk.record().sealed, 20)
-    count = len(lab.api_requests()) - before
+    count = len(lab.api_requests()) - before - 2  # EditHdNode and the reading of its record are not repeated
     again = {**APPLY, "follows": desk.record().intent["run"]}
-    lab.api_fault(f"lose-at={count}")
-    error = stepped(desk, BOOK, **again)
-    assert error is not None
+    lab.api_fault(f"lose-at={count + 1}")
+    assert "nobody knows whether it took effect" in str(stepped(desk, BOOK, **again))
     lab.api_fault("")
-    while desk.record().state != "unknown":
-        lab.restore()
-        pytest.fail(f"the lost call was another one: {desk.record().state} {error}")
+    assert desk.record().state == "unknown"
     assert len(calls("evacuatecontainers")) == 1
     run = desk.record().intent["run"]
     refused = desk(*RUN)
@@ -203,8 +198,7 @@ def test_with_the_platform_api_failing_at_each_call_in_turn_the_record_is_true_a
         if len(asked) < number:
             break
         lab.api_fault("")
-        wait_for(lambda: desk.record().sealed, 20)
-        record = desk.record()
+            record = desk.record()
         made = [e["template"].rpartition(".")[2].lower() for e in record.sent("change")
                 if record.answer(e["command"])["state"] == "ok"]  # fmt: skip
         reached = [m for r in asked if r["result"] == 0 and (m := r["method"].rpartition(".")[2]) in CHANGES]
