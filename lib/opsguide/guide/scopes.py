@@ -10,8 +10,11 @@
 - An `effect` says what a change does to its element, for the invariants: it takes it out, puts it back, empties it,
   removes it or reboots it.
 - An API method that stores a whole record names it in `record`: the argument, the method that reads it, what it holds.
+- `already` are exit statuses of a change that say that it was so already; `independent` lets the other rows of a change
+  be tried when one has failed.
 - `shell` is for looks without slots only, and says why.
-- A slot is typed by its entry or by the parameter of its name, never by both; `@ctid` is bound in the broker.
+- A slot is typed by its entry or by the parameter of its name, never by both; `@ctid` is bound in the broker,
+  `@row` is a word that only a row of each= can fill.
 - Common looks belong to every scope; looks of the service map belong to the run that named the service.
 - A path belongs to an activity; only that activity's runs edit it, and a refusal names its runbook.
 - A star in a file's path stays within its folder.
@@ -36,9 +39,9 @@ from opsguide.guide.durations import duration
 from opsguide.guide.kinds import KINDS
 from opsguide.guide.parameters import COMMON, TYPES, Parameter, Parameters
 
-RELATED = ("peer", "containers", *KINDS)
+RELATED = ("peer", "peers", "containers", *KINDS)
 EFFECTS = ("takes-out", "puts-back", "empties", "removes", "reboots")
-BOUND = ("@ctid",)
+BOUND = ("@ctid", "@row")
 PLACES = ("element", "host")
 
 
@@ -77,6 +80,8 @@ class Entry:
     undo: str = ""
     at: str = "element"
     record: WholeRecord | None = None
+    already: tuple[int, ...] = ()
+    independent: bool = False
 
     def tokens(self) -> list[str]:
         """The template as the words of an argument vector, slots unfilled."""
@@ -179,6 +184,10 @@ def _hold_places(entry: Entry, entries: list[Entry], steps: list[str]) -> None:
         raise ValueError(f"{entry.template}: a change names its step, one of {', '.join(steps)}")
     if entry.effect and (entry.verb != "change" or entry.effect not in EFFECTS):
         raise ValueError(f"{entry.template}: effect is of a change, and one of {', '.join(EFFECTS)}")
+    if entry.verb != "change" and (entry.already or entry.independent):
+        raise ValueError(f"{entry.template}: already and independent are of a change")
+    if entry.effect == "reboots" and not entry.settle:
+        raise ValueError(f"{entry.template}: what reboots names the look that sees it in settle")
     if entry.at not in PLACES:
         raise ValueError(f"{entry.template}: at is one of {', '.join(PLACES)}")
 
@@ -213,7 +222,7 @@ def _entry(row: dict[str, Any], verb: str) -> Entry:
     fields = dict(row)
     template = fields.pop("command", None) or fields.pop("api")
     fields["args"] = fields.get("args", {}) if "api" in row else None
-    for name in ("kinds", "on"):
+    for name in ("kinds", "on", "already"):
         if name in fields:
             fields[name] = tuple(fields[name])
     if "step" in fields:
