@@ -4,8 +4,7 @@
 - Whatever such a change answers (ok, lost, timeout), its element stays held; only failed and not-run are an end.
 - It ends when the step's prove of the boot id is met: the boot id is another than the one that was read.
 - A boot id that is not seen in time, or never asked for, leaves the change unknown and the element held.
-- A host that does not answer is not rebooted from here. A container that does not answer may be: what is read in it
-  afterwards, where nothing could be read before, is another boot id.
+- An element that does not tell its boot id is not rebooted from here: nobody could see that it was.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ GOES_ON = ("ok", "lost", "timeout")
 
 @dataclass(frozen=True)
 class Reboot:
-    """A reboot that was sent and not yet seen; `before` is empty where no boot id could be read."""
+    """A reboot that was sent and not yet seen; `before` is the boot id that was read."""
 
     target: Target
     before: str
@@ -40,17 +39,14 @@ class Reboots:
         self._under_way: dict[str, Reboot] = {}
 
     def read(self, commands: Commands, platform: Platform, target: Target, step: str) -> None:
-        """Read the boot id before the reboot; FailedError for a host that does not tell."""
+        """Read the boot id before the reboot; FailedError when the element does not tell it."""
         element = target.element
         ask = own(platform, element, BOOT_ID.split())
         seen = commands.send(Command(ask, "look", step, PATIENCE, screen="failure", judged=False))
         told = seen.text.strip() if seen.state == "ok" and seen.exit == 0 else ""
-        if not told and element.is_host:
-            words = f"{element.name} does not tell its boot id, so its reboot could not be seen: nothing was sent"
-            raise FailedError(words, where=element.name, command=ask.shown, next="look at it from its console")
         if not told:
-            words = f"{element.name} does not answer: any boot id that is read in it afterwards is another one"
-            commands.show(commands.write("note", words=words))
+            words = f"{element.name} does not tell its boot id, so its reboot could not be seen: nothing was sent"
+            raise FailedError(words, where=element.name, command=ask.shown, next="look at it from its console or host")
         self._before[element.name] = told
 
     def sent(self, target: Target, seen: Seen) -> bool:
