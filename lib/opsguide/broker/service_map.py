@@ -122,6 +122,15 @@ class ServiceMap:
         return [states[a.name] for a in left]
 
 
+def plan(commands: Commands, found: list[Asking], step: str, when: str) -> None:
+    """List what a prove would ask, one event an element."""
+    for name in dict.fromkeys(one.target.element.name for one in found):
+        names = [one.check.name for one in found if one.target.element.name == name]
+        fields = {"command": commands.number(), "step": step, "verb": "prove", "on": name, "line": ""}
+        words = f"service map: {', '.join(names)}"
+        commands.show(commands.write("planned", **fields, expect_words=f"healthy, or as before{when}", words=words))
+
+
 def tell(commands: Commands, states: list[State], before: dict[tuple[str, str], bool] | None = None) -> None:
     """One line an element, in the journal too."""
     for name in dict.fromkeys(one.target.element.name for one in states):

@@ -448,7 +448,7 @@ class Verbs:
         found, within = service_map.checks(self.grounds, request), _seconds(request, "within", 0.0)
         if self.mode != "apply":
             when = f" within {request['within']}" if within else ""
-            return self._plan([one.target for one in found], "prove", step, f"healthy, or as before{when}", "")
+            return service_map.plan(self.commands, found, step.slug, when)
         bad = self.alive.wait(self.commands, found, step.slug, within, LONGEST_PAUSE, SAY_EVERY)
         if bad:
             raise self._unhealthy("prove", bad)
