@@ -60,7 +60,7 @@ def mended(lab: Any) -> Iterator[Any]:
         for mark in lab.host_root(host).glob("vz/private/*/fail-start"):
             mark.unlink()
         lab.inside(host, ["systemctl", "reset-failed"])
-    lab.restore(lambda words: None)
+    lab.restore()
 
 
 def test_a_user_host_is_rebooted_by_our_launcher_and_every_container_that_ran_runs_again(
