@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 STATES = {"ok": "ok", "failed": "ok", "timeout": "timeout", "lost": "lost", "cancelled": "unknown"}
 TIMED_OUT = (124, 137)
 UNCLEAR = ("timeout", "lost", "unknown")
+REBOOTING = ("ok", "lost", "timeout")
+"""What a change that reboots may answer; only another boot id says that it did."""
 
 
 class Reach(Protocol):
@@ -222,8 +224,7 @@ class Commands:
     def _known(self, command: Command, number: int, seen: Seen) -> None:
         """Take the hold away, or say that it stays."""
         target = command.target
-        reboots = target.entry.effect == "reboots"
-        if reboots and seen.state in ("ok", "lost", "timeout"):
+        if target.entry.effect == "reboots" and seen.state in REBOOTING:
             words = f"{target.element.name} is held until another boot id is seen on it"
             self.show(self.write("note", words=words))
         elif seen.state in UNCLEAR:

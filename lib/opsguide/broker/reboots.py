@@ -12,14 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from opsguide.broker.commands import Command, Commands, Seen
+from opsguide.broker.commands import REBOOTING, Command, Commands, Seen
 from opsguide.broker.targets import Target, own
 from opsguide.errors import FailedError, UnknownError
 from opsguide.reach.inventory import Platform
 
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 PATIENCE = 20.0
-GOES_ON = ("ok", "lost", "timeout")
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Reboots:
 
     def sent(self, target: Target, seen: Seen) -> bool:
         """Whether what was sent is a reboot that now has to be seen."""
-        if target.entry.effect != "reboots" or seen.state not in GOES_ON:
+        if target.entry.effect != "reboots" or seen.state not in REBOOTING:
             return False
         name = target.element.name
         self._under_way[name] = Reboot(target, self._before.pop(name, ""), int(seen.sent["command"]))
