@@ -191,6 +191,7 @@ class Verbs:
         seen = self.commands.send(Command(ask, "look", step.slug, entry.deadline, screen="failure"))
         if seen.state != "ok":
             raise self._failed("look", ask, seen, request)
+        step.owed.pop(_debt("look", ask), None)
         found = calls.whole(rule, target.args, seen.raw.decode("utf-8", "replace"))
         same = json.dumps(target.args, sort_keys=True)
         shown = calls.shown(self.grounds.platform, target.template, found.args)
