@@ -142,6 +142,15 @@ def test_a_member_of_a_pair_is_restarted_by_hand_and_its_peer_is_not_touched(des
     assert desk.record().state == "succeeded"
 
 
+def test_a_host_is_rebooted_without_its_firmware_when_asked(desk: Desk, mended: Any) -> None:
+    lab = mended
+    before = boot_ids(lab, "uh-02", "node201")
+    done = desk("run", *arguments("uh-02", method="fast", placement="leave"))
+    assert done.code == 0, done
+    assert moved(before, boot_ids(lab, *before))
+    assert [e["template"] for e in desk.record().sent("change") if "reboot" in e["template"]] == ["vzreboot"]
+
+
 def test_a_member_whose_peer_is_not_healthy_is_refused_before_anything_is_sent(desk: Desk, mended: Any) -> None:
     lab = mended
     before = boot_ids(lab, "hcore1")
