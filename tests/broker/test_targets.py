@@ -453,6 +453,15 @@ def test_the_containers_of_an_infrastructure_host_are_stopped_on_it_by_their_own
             "vzctl stop {ctid}", on=["hcore2"])  # fmt: skip
 
 
+def test_a_run_on_a_host_changes_its_containers_and_never_their_peers(lab: Platform) -> None:
+    run = grounds(lab, "ih-01", REBOOT)
+    for change in ("bash /root/scripts/disable_me.sh", "vzctl stop {ctid}", "vzctl start {ctid}"):
+        assert send(run, "change", change, on=["hcore1"])
+        refused(RefusedError, "does not allow this change on hcore2", send, run, "change", change, on=["hcore2"])
+    refused(RefusedError, "does not allow", send, grounds(lab, "hcore1", REBOOT), "change",
+            "bash /root/scripts/disable_me.sh", on=["hcore2"])  # fmt: skip
+
+
 def test_no_element_is_nobody_and_not_the_own_one(lab: Platform) -> None:
     run = grounds(lab, "uh-01", REBOOT)
     assert send(run, "change", "systemctl reboot", on=[]) == []

@@ -232,7 +232,9 @@ def _may_be_on(grounds: Grounds, entry: scopes.Entry, element: Element) -> bool:
         return True
     if element.name == grounds.element.name:
         return "element" in entry.on
-    return ("peer" in entry.on and element.name == grounds.element.peer) or element.kind in entry.on
+    peer = "peer" in entry.on and element.name == grounds.element.peer
+    container = "containers" in entry.on and element.is_container and element.host == grounds.element.name
+    return peer or container or element.kind in entry.on
 
 
 def _not_in_scope(grounds: Grounds, wanted: str, template: str, kind: str, args: dict[str, Any] | None) -> RefusedError:

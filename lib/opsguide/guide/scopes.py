@@ -3,7 +3,8 @@
 - An entry is a literal template with typed slots, or an API method with bound arguments.
 - A template that differs by one character is not in the scope.
 - An entry is for kinds of element; on another kind it is not in the scope.
-- An entry is a look or a change, on the element itself unless `on` names a related one.
+- An entry is a look or a change, on the element itself unless `on` names related ones: the peer, the containers on the
+  host, or a kind.
 - With `at = "host"` the line goes to the host that carries the element; the element stays the subject.
 - A change names its deadline and the steps that may send it; one that nothing proves says why in `unproven`; `settle`
   is a look of the same scope; `undo` is a change of the same scope, or words where there is none.
@@ -248,7 +249,7 @@ def _hold_rules(entry: Entry, parameters: dict[str, Parameter]) -> None:
         raise ValueError(f"{entry.template}: slot {min(twice)} is the parameter of that name")
     if entry.shell and (entry.verb != "look" or slots.names(entry.template) or not isinstance(entry.shell, str)):
         raise ValueError(f"{entry.template}: shell is for looks without slots, and says why")
-    if set(entry.kinds) - set(KINDS) or set(entry.on) - {"element", "peer", *KINDS}:
+    if set(entry.kinds) - set(KINDS) or set(entry.on) - {"element", "peer", "containers", *KINDS}:
         raise ValueError(f"{entry.template}: unknown kind")
 
 
