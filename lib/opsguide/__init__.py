@@ -14,18 +14,21 @@ from opsguide.notebook.expect import (
     differs_from,
     equals,
     exits,
+    healthy,
     lacks,
     matches,
     nothing,
     says,
+    services,
 )
+from opsguide.notebook.readings import only
 
 if TYPE_CHECKING:
     from opsguide.notebook.run import Run
 
 __all__ = [
-    "amend", "api", "at_least", "at_most", "begin", "differs_from", "equals", "exits", "lacks", "matches", "nothing",
-    "says",
+    "amend", "api", "at_least", "at_most", "begin", "differs_from", "equals", "exits", "healthy", "lacks", "matches",
+    "nothing", "only", "says", "services",
 ]  # fmt: skip
 
 

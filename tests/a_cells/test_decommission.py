@@ -208,7 +208,11 @@ def test_with_the_platform_api_failing_at_each_call_in_turn_the_record_is_true_a
             assert record.state == "failed", ended[-1]
             assert stepped(desk, BOOK, **APPLY, follows=record.intent["run"]) is None, ended[-1]
         assert_gone(lab)
-        done = [m for r in lab.api_requests()[begun:] if r["result"] == 0 and (m := r["method"].rpartition(".")[2]) in CHANGES]
+        done = [
+            m
+            for r in lab.api_requests()[begun:]
+            if r["result"] == 0 and (m := r["method"].rpartition(".")[2]) in CHANGES
+        ]
         assert sorted(set(done)) == sorted(done), (number, done)
     print(f"the platform API failed at each of {len(ended)} calls in turn: {ended}")
     assert len(ended) >= 14

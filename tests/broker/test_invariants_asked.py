@@ -29,6 +29,7 @@ effect = "takes-out"
 deadline = "1 s"
 [[change]]
 command = "reboot"
+settle = "cat /proc/sys/kernel/random/boot_id"
 step = "do"
 effect = "reboots"
 deadline = "1 s"

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opsguide.broker import targets as module
+from opsguide.broker.rows import FromRow
 from opsguide.broker.targets import Grounds, refuse_into_containers, targets
 from opsguide.errors import InputError, OpsguideError, RefusedError
 from opsguide.guide import slots
@@ -422,3 +423,64 @@ def test_two_changes_are_the_same_when_element_template_and_values_are(lab: Plat
         send(grounds(lab, "uh-01", service=s), "change", RESTART)[0] for s in ("crond", "crond", "rsyslog")
     )
     assert one.key == same.key != other.key
+
+
+# Rows, lists of elements, deadlines
+
+REBOOT = "rebooting-host-container"
+
+
+def test_a_slot_for_rows_takes_a_value_of_a_row_and_no_other(lab: Platform) -> None:
+    run, stop = grounds(lab, "uh-01", REBOOT), "vzctl stop {ctid}"
+    (target,) = send(run, "change", stop, slots={"ctid": FromRow("101")}, row=True)
+    assert target.line.endswith("timeout -k 10 600 vzctl stop 101")
+    for value in ("101", 101, None, ["101"]):
+        refused(RefusedError, "filled from a row", send, run, "change", stop, slots={"ctid": value})
+
+
+@pytest.mark.parametrize("value", ["--all", "101; id", "101 102", "$(id)", ""])
+def test_a_row_cannot_smuggle_more_than_a_word(lab: Platform, value: str) -> None:
+    run = grounds(lab, "uh-01", REBOOT)
+    refused(InputError, "slot ctid", send, run, "change", "vzctl stop {ctid}", slots={"ctid": FromRow(value)}, row=True)
+
+
+def test_the_containers_of_an_infrastructure_host_are_stopped_on_it_by_their_own_number(lab: Platform) -> None:
+    run = grounds(lab, "ih-01", REBOOT)
+    (target,) = send(run, "change", "vzctl stop {ctid}", on=["hcore1"])
+    assert (target.element.name, target.host.name) == ("hcore1", "ih-01")
+    assert target.line.endswith(" timeout -k 10 300 vzctl stop 305")
+    refused(RefusedError, "hcore2 is not part|does not allow", send, grounds(lab, "uh-01", REBOOT), "change",
+            "vzctl stop {ctid}", on=["hcore2"])  # fmt: skip
+
+
+def test_a_run_on_a_host_changes_its_containers_and_never_their_peers(lab: Platform) -> None:
+    run = grounds(lab, "ih-01", REBOOT)
+    for change in ("bash /root/scripts/disable_me.sh", "vzctl stop {ctid}", "vzctl start {ctid}"):
+        assert send(run, "change", change, on=["hcore1"])
+        refused(RefusedError, "does not allow this change on hcore2", send, run, "change", change, on=["hcore2"])
+    refused(RefusedError, "does not allow", send, grounds(lab, "hcore1", REBOOT), "change",
+            "bash /root/scripts/disable_me.sh", on=["hcore2"])  # fmt: skip
+
+
+def test_no_element_is_nobody_and_not_the_own_one(lab: Platform) -> None:
+    run = grounds(lab, "uh-01", REBOOT)
+    assert send(run, "change", "systemctl reboot", on=[]) == []
+    assert len(send(run, "change", "systemctl reboot")) == 1
+
+
+def test_a_shorter_timeout_counts_on_the_element_too_and_a_longer_one_does_not(lab: Platform) -> None:
+    run, row = grounds(lab, "uh-01", REBOOT), {"slots": {"ctid": FromRow("101")}, "row": True}
+    assert " -k 10 60 vzctl" in send(run, "change", "vzctl stop {ctid}", timeout="60 s", **row)[0].line
+    assert " -k 10 600 vzctl" in send(run, "change", "vzctl stop {ctid}", timeout="2 h", **row)[0].line
+
+
+def test_related_containers_come_in_the_order_in_which_they_stop(lab: Platform) -> None:
+    run = grounds(lab, "ih-01", REBOOT)
+    assert list(run.named_related("containers")) == ["gate1", "hcore1"]
+    assert list(run.named_related("peers")) == ["hcore2"]
+    assert list(grounds(lab, "hcore1", REBOOT).named_related("peers")) == ["hcore2"]
+    assert run.named_related("user-host") == {}
+
+
+def test_a_word_that_the_scope_does_not_list_for_the_kind_relates_to_nobody(lab: Platform) -> None:
+    assert grounds(lab, "uh-01", REBOOT).named_related("containers") == {}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from importlib.resources import files
 from typing import Any
@@ -260,7 +261,8 @@ def test_a_common_look_only_reads(entry: scopes.Entry) -> None:
 @pytest.mark.parametrize("slug", SLUGS)
 def test_a_shipped_template_holds_no_shell_language_and_no_literal_element(slug: str) -> None:
     for entry in scope(slug).entries:
-        assert entry.shell or not set(entry.template) & set(";&`$<>\n*?"), entry.template
+        unquoted = re.sub(r"'[^']*'", "", entry.template)
+        assert entry.shell or not set(unquoted) & set(";&|`$<>\n*?"), entry.template
         assert entry.args is not None or entry.tokens()
 
 
@@ -341,3 +343,18 @@ def test_a_whole_record_names_its_argument_how_it_is_read_and_what_it_must_hold(
     found = parsed('[[change]]\nstep = "look"\napi = "a.b.Edit"\ndeadline = "1 s"\n' + record).entries[0].record
     assert found == scopes.WholeRecord("hdnode", "a.b.Get", ("soapPort",))
     assert "broken scope" in refusal(CHANGE + 'step = "look"\nrecord = { arg = "hdnode", write = "x" }\n')
+
+
+def test_what_says_already_and_independent_rows_are_of_a_change() -> None:
+    change = '[[change]]\nstep = "look"\ncommand = "a"\ndeadline = "1 s"\nalready = [31]\nindependent = true\n'
+    found = parsed(change).entries[0]
+    assert (found.already, found.independent) == ((31,), True)
+    assert "of a change" in refusal('[[look]]\ncommand = "a"\nalready = [31]\n')
+    assert "of a change" in refusal('[[look]]\ncommand = "a"\nindependent = true\n')
+
+
+def test_what_reboots_names_the_look_that_sees_it() -> None:
+    change = '[[change]]\nstep = "look"\ncommand = "a"\ndeadline = "1 s"\neffect = "reboots"\n'
+    assert "names the look" in refusal(change)
+    boot = 'settle = "cat /proc/sys/kernel/random/boot_id"\n'
+    assert parsed(change + boot).entries[0].effect == "reboots"

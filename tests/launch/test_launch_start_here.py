@@ -76,6 +76,7 @@ def filled(far: FarDesk, monkeypatch: pytest.MonkeyPatch) -> form.Form:
 
 
 def test_the_form_shows_a_line_that_the_command_line_understands(filled: form.Form, far: FarDesk) -> None:
+    filled._activity.value = "restarting-processes"
     filled._element.value = "uh-01"
     filled._inputs["service"].value = "zabbix-agent"
     filled._inputs["reason"].value = 'it\'s "hung"'

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from opsguide.errors import InputError
 from opsguide.guide import expectations
 from opsguide.notebook import readings
-from opsguide.notebook.readings import Later, Reading
+from opsguide.notebook.expect import exits, lacks
+from opsguide.notebook.readings import Later, Reading, only
 
 EMPTY = Reading([])
 
@@ -174,3 +175,26 @@ def test_anything_else_with_a_later_reading_raises(use: str) -> None:
 def test_a_later_reading_is_no_key() -> None:
     with pytest.raises(TypeError):
         {Later(1): 1}
+
+
+def test_only_keeps_rows_by_their_first_column_in_their_order() -> None:
+    rows = Reading([{"on": "uh-01", "text": "101 running a\n102 running b\n103 running c\n"}]).rows("ctid", "s", "n")
+    assert [r.ctid for r in only(rows, ["103", "101"])] == ["101", "103"]
+    assert [r.ctid for r in only(rows, rows[1:])] == ["102", "103"]
+    assert [r.ctid for r in only(rows, without=rows[1:])] == ["101"]
+    assert [r.ctid for r in only(rows, rows, without=["101"])] == ["102", "103"]
+    assert only(rows, []) == []
+    assert only(rows) == rows
+
+
+def test_only_passes_a_later_reading_through() -> None:
+    later = Later(3)
+    assert only(later.rows("ctid"), ["101"]) is later
+    assert only([], later) is later
+    assert only([], without=later) is later
+
+
+def test_lacks_takes_rows_for_their_first_columns_and_no_rows_for_any_answer() -> None:
+    rows = Reading([{"on": "uh-01", "text": "101 running\n102 running\n"}]).rows("ctid", "status")
+    assert lacks(rows) == lacks("101", "102")
+    assert lacks([]) == exits(0)

@@ -113,6 +113,18 @@ def test_a_change_whose_answer_does_not_tell_is_unknown(tmp_path, state):
     assert (hold["element"], hold["settle"]) == ("uh-01", "sha256sum /etc/nginx/nginx.conf")
 
 
+@pytest.mark.parametrize(("settled", "state"), [(False, "unknown"), (True, "interrupted")])
+def test_a_reboot_that_ended_well_is_unknown_until_it_was_seen(tmp_path, settled, state):
+    run = sample.begin(tmp_path)
+    sample.send(run, 1, "change", effect="reboots", settle="cat /proc/sys/kernel/random/boot_id")
+    sample.answer(run, 1, state="ok", exit=0)
+    if settled:
+        run.journal.append("settled", element="uh-01", command=1, found="done", why="", how="seen: another boot id")
+    run.journal.close()
+    one = close_orphan(run.path, "the broker was killed")
+    assert (one.state, [event["command"] for event in one.unknown]) == (state, [] if settled else [1])
+
+
 def test_a_command_that_was_never_sent_and_a_look_without_an_answer_hold_nothing(tmp_path):
     run = sample.begin(tmp_path)
     sample.send(run, 1, "change")

@@ -131,7 +131,7 @@ def use_of(cell: str, verb: str, what: ast.expr, on: str) -> Use:
     if isinstance(what, ast.Call) and dotted(what.func) == "api":
         args = {str(k.arg): ast.literal_eval(k.value) for k in what.keywords}
         return Use(cell, verb, ast.literal_eval(what.args[0]), json.dumps(args, sort_keys=True), on=on)
-    assert dotted(what) in ("known.config_test", "known.probe"), (
+    assert dotted(what) in ("known.config_test", "known.probe", "services"), (
         f"{cell}: {dotted(what)} is neither a literal nor the map's"
     )
     return Use(cell, verb, dotted(what), of_service=True, on=on)
@@ -201,6 +201,7 @@ def the_first_step_only_looks(book: Book) -> None:
 
 
 def a_cell_has_at_most_8_lines(book: Book) -> None:
+    """Parameters stand one a line and are read as a form: 12."""
     for cell in book.code:
         assert len(source(cell).splitlines()) <= 8 or cell["id"] == "parameters", cell["id"]
 
@@ -331,7 +332,8 @@ def parameters_are_the_scopes(book: Book) -> None:
 
 def no_parameter_names_a_host_by_default(book: Book) -> None:
     for parameter in book.scope.parameters.known.values():
-        assert not re.search(r"\d", str(parameter.default)) or parameter.slot == "duration", parameter.name
+        no_name = parameter.slot == "duration" or parameter.type == "int"
+        assert not re.search(r"\d", str(parameter.default)) or no_name, parameter.name
     assert book.scope.parameters.known["element"].default == ""
     assert book.scope.parameters.known["mode"].default == "plan"
 
@@ -346,7 +348,7 @@ def said(entry: scopes.Entry) -> tuple[str, str, str]:
 
 
 def templates_stand_in_the_scope_to_the_letter(book: Book) -> None:
-    allowed = {said(entry) for entry in own(book)}
+    allowed = {said(entry) for entry in book.scope.entries}
     for use in uses(book):
         assert use.of_service or (use.verb, use.template, use.args) in allowed, f"{use.cell}: {use.template}"
 
@@ -357,11 +359,16 @@ def every_entry_of_the_scope_is_used(book: Book) -> None:
 
 
 def another_element_is_named_only_where_the_entry_allows_it(book: Book) -> None:
+    """The service map and the common looks may be asked on any element of the run."""
+    free = {said(entry) for entry in scopes.common_looks()}
     for use in uses(book):
-        if use.on:
-            entry = next(e for e in own(book) if said(e) == (use.verb, use.template, use.args))
+        if use.on and not use.of_service and (use.verb, use.template, use.args) not in free:
+            allowed = {on for e in own(book) if said(e) == (use.verb, use.template, use.args) for on in e.on}
             on = chosen(book).get(use.on, use.on.removeprefix("known."))
-            assert on in entry.on, f"{use.cell}: {use.template} on {use.on}"
+            told = on in kinds.KINDS or use.on.startswith("known.")
+            named = {on} if told else allowed - {"element", "peer"}
+            assert named, f"{use.cell}: {use.template} is for the element alone"
+            assert named <= allowed, f"{use.cell}: {use.template} on {use.on}"
 
 
 def chosen(book: Book) -> dict[str, str]:
@@ -390,11 +397,13 @@ def a_change_is_proved_in_its_cell_or_the_scope_says_why_not(book: Book) -> None
 
 
 def what_takes_a_change_back_is_a_change_of_the_scope(book: Book) -> None:
+    """Or the words of its entry, where no command of the scope takes it back."""
+    known = {e.template for e in own(book) if e.verb == "change"} | {e.undo for e in own(book) if e.undo}
     for cell in book.code:
         for call in calls(ast.parse(source(cell))):
             for keyword in call.keywords:
                 if keyword.arg == "undo":
-                    assert ("change", ast.literal_eval(keyword.value), "") in {said(e) for e in own(book)}
+                    assert ast.literal_eval(keyword.value) in known
 
 
 RULES: list[Callable[[Book], None]] = [

@@ -2,7 +2,8 @@
 
 - The line is journalled and on the disk before it is sent; the answer after.
 - A change is preceded by a hold on its element; the hold goes when its end is known.
-- A change that ends in timeout, lost or unknown keeps the hold.
+- A change that ends in timeout, lost or unknown keeps the hold; one that reboots keeps it until the reboot was seen.
+- An exit status that says that it was so already is a good end.
 - A change is not sent once the client has interrupted or is gone, nor is the rest of a list of changes.
 - A defect while a command is on its way leaves its end unknown, in the journal, too.
 - When the record cannot be written the command is given up and nothing further is sent.
@@ -19,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from opsguide.broker.flights import Flights
 from opsguide.broker.pump import Pump
 from opsguide.broker.state import Hold, State
 from opsguide.broker.targets import Target
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 STATES = {"ok": "ok", "failed": "ok", "timeout": "timeout", "lost": "lost", "cancelled": "unknown"}
 TIMED_OUT = (124, 137)
 UNCLEAR = ("timeout", "lost", "unknown")
+REBOOTING = ("ok", "lost", "timeout")
+"""What a change that reboots may answer; only another boot id says that it did."""
 
 
 class Reach(Protocol):
@@ -101,7 +105,8 @@ class Commands:
         person: str,
         records: str,
     ) -> None:
-        self._folder, self._state, self._reach, self._say = folder, state, reach, say
+        self._folder, self._state, self._reach = folder, state, reach
+        self._say, self._flights = _in_turn(say), Flights(state)
         self._person, self._records = person, records
         self._count = itertools.count(1)
         self.cancel = threading.Event()
@@ -150,7 +155,7 @@ class Commands:
             sent = self._announce(command, number, expect)
         except StoreError:
             if command.holds:
-                self._state.release(command.target.element.name)
+                self._flights.ended(command.target.element.name, number)
             raise
         if command.screen in ("live", "sent"):
             self.show(sent)
@@ -214,16 +219,29 @@ class Commands:
         name, run, since = target.element.name, self.run, durable.now()
         told = {"look": target.look, "template": target.template, "change": target.said}
         told |= {"settle": target.entry.settle, "effect": target.entry.effect}
-        self._state.hold(Hold(name, run, self._records, number, target.shown, since, self._person, **told))
+        self._flights.leaves(Hold(name, run, self._records, number, target.shown, since, self._person, **told))
 
     def _known(self, command: Command, number: int, seen: Seen) -> None:
         """Take the hold away, or say that it stays."""
-        name = command.target.element.name
-        if seen.state not in UNCLEAR:
-            self._state.release(name)
-            return
-        unclear = f"nobody knows whether command {number} took effect"
-        self.show(self.write("hold", element=name, command=number, settle=command.target.entry.settle, words=unclear))
+        target = command.target
+        if target.entry.effect == "reboots" and seen.state in REBOOTING:
+            words = f"{target.element.name} is held until another boot id is seen on it"
+            self.show(self.write("note", words=words))
+        elif seen.state in UNCLEAR:
+            self.held(target, number, f"nobody knows whether command {number} took effect")
+        else:
+            self._flights.ended(target.element.name, number)
+
+    def held(self, target: Target, number: int, why: str) -> None:
+        """Say that the hold of a change stays."""
+        self.show(
+            self.write("hold", element=target.element.name, command=number, settle=target.entry.settle, words=why)
+        )
+
+    def settle(self, element: str, number: int, how: str) -> None:
+        """A look has shown that a change took effect: write it down, then take the hold away."""
+        self.show(self.write("settled", element=element, command=number, found="done", why="", how=how))
+        self._flights.ended(element, number)
 
     def _run(self, command: Command, number: int) -> Seen:
         target, cancel = command.target, None if command.holds or command.always else self.cancel
@@ -261,6 +279,9 @@ class Commands:
     def _judge(command: Command, expect: dict[str, Any], seen: Seen) -> None:
         if seen.state != "ok" or not command.judged:
             return
+        if command.holds and seen.exit in command.target.entry.already:
+            seen.note = f"exit {seen.exit}: it was so already"
+            return
         verdict = expectations.judge(expect, seen.exit, seen.text)
         seen.state = "ok" if verdict.met else "failed"
         if command.expect is not None or not verdict.met:
@@ -277,3 +298,14 @@ class Commands:
 
 def _reason(error: UnreachableError) -> str:
     return "; ".join(filter(None, (error.words, error.next)))
+
+
+def _in_turn(say: Callable[[list[str]], None]) -> Callable[[list[str]], None]:
+    """The same for several threads: one says its lines whole before the next."""
+    turn = threading.Lock()
+
+    def said(lines: list[str]) -> None:
+        with turn:
+            say(lines)
+
+    return said

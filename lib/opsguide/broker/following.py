@@ -169,6 +169,8 @@ def _done(past: Past, settled: Settled) -> dict[tuple[str, str], str]:
     for send in past.sends("change"):
         number, name = send["command"], (send["step"], send["key"])
         state = "ok" if number in by_look else past.answer(number).get("state", "unknown")
+        if send.get("effect") == "reboots" and state == "ok" and number not in by_look:
+            state = "unknown"  # that the command ended well does not say that anything rebooted
         said = settled(past.run, number) if state not in ("ok", "failed", "not-run", "refused") else ""
         if state in ("timeout", "lost", "unknown") and not said:
             raise HeldError(

@@ -82,6 +82,11 @@ class Steps:
         self.current = step if applies else None
         return step
 
+    def is_after(self, slug: str, other: str) -> bool:
+        """Whether one step comes after another."""
+        order = list(self._known)
+        return slug in order and order.index(slug) > order.index(other)
+
     def leave(self) -> None:
         """End the current step: complete, or FailedError when its last change was not proved."""
         step, self.current = self.current, None

@@ -11,6 +11,13 @@ from typing import Any
 
 from opsguide.errors import RefusedError
 
+
+class FromRow(str):
+    """A value that stands in a row which a look of this run returned."""
+
+    __slots__ = ()
+
+
 CONTAINERS = ("array", "objects", "object", "value")
 
 
@@ -24,9 +31,9 @@ class Rows:
         """Remember the rows of an answer."""
         self._seen += values(text)
 
-    def checked(self, row: dict[str, Any]) -> dict[str, str]:
+    def checked(self, row: dict[str, Any]) -> dict[str, FromRow]:
         """The row as text; RefusedError for one that no look returned."""
-        wanted = {str(k): str(v) for k, v in row.items()}
+        wanted = {str(k): FromRow(v) for k, v in row.items()}
         if not any(set(filter(None, wanted.values())) <= seen for seen in self._seen):
             raise RefusedError(f"no look of this run returned the row {wanted}", next="take rows as a look gives them")
         return wanted

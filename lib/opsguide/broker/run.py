@@ -27,7 +27,7 @@ from opsguide.broker.state import Locks, State
 from opsguide.broker.targets import Grounds, Target, own
 from opsguide.broker.verbs import Verbs
 from opsguide.errors import InputError, OpsguideError, RefusedError, StoreError, UnknownError, UnreachableError
-from opsguide.guide import decision, editions, kinds, scopes, services
+from opsguide.guide import alive, decision, editions, kinds, scopes, services
 from opsguide.guide.parameters import COMMON, Parameters
 from opsguide.reach.inventory import Element, Platform
 from opsguide.record import seal as sealing
@@ -97,10 +97,13 @@ class Run:
 
     def related(self, kind: str, named: list[str]) -> list[dict[str, Any]]:
         """The related elements of a kind, the named ones or all."""
-        found = {n: e for n, e in self.grounds.related().items() if e.kind == kind}
+        found = self.grounds.named_related(kind)
         wrong = [n for n in named if n not in found]
         if wrong:
-            raise RefusedError(f"{wrong[0]} is not a related {kinds.words(kind)}", next=f"eligible: {', '.join(found)}")
+            raise RefusedError(
+                f"{wrong[0]} is not a related {kinds.words(kind) if kind in kinds.KINDS else kind}",
+                next=f"eligible: {', '.join(found)}",
+            )
         names = tuple(named or found)
         if self.verbs.mode == "apply" and kind in related.changed_kinds(self.grounds):
             self.locks.join(related.reserve(self.verbs.state, names, self.locks, self.holder()))
@@ -180,6 +183,7 @@ class Run:
         if self.sealed:
             return
         failed = self.verbs.steps.failed()
+        self.verbs.reboots.leave(self.commands)
         if self.verbs.unknown:
             self.end("unknown", 5, f"{self.trouble or how}; a change is unknown and its element is held")
         elif self.refusal:
@@ -381,4 +385,6 @@ def intent_of(
 
 def shape(element: Element) -> dict[str, Any]:
     """An element as the notebook sees it."""
-    return {"name": element.name, "kind": element.kind, "host": element.host, "env": element.env}
+    kept = ("name", "kind", "host", "env", "ctid", "peer")
+    drained = bool(element.peer) and element.component in alive.load().drained
+    return {**{name: getattr(element, name) for name in kept}, "drained": drained}

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from opsguide.broker import calls
+from opsguide.broker.rows import FromRow
 from opsguide.errors import InputError, RefusedError
-from opsguide.guide import kinds, scopes, slots
+from opsguide.guide import alive, kinds, scopes, slots
+from opsguide.guide.durations import duration
 from opsguide.guide.services import Service
 from opsguide.reach import quoting
 from opsguide.reach.inventory import Element, Platform
@@ -79,6 +82,16 @@ class Grounds:
         found = self.related()
         return [found[n] for n in self.chosen] or [e for e in found.values() if e.kind == self.element.kind]
 
+    def named_related(self, word: str) -> dict[str, Element]:
+        """The related elements of a kind, or those that `peer`, `peers` or `containers` stand for; by name, in order.
+
+        Containers come in the order in which they stop.
+        """
+        if word in kinds.KINDS:
+            return {n: e for n, e in self.related().items() if e.kind == word}
+        listed = word in self.scope.related.get(self.kind, ())
+        return {e.name: e for e in self._related(word)} if listed else {}
+
     def related(self) -> dict[str, Element]:
         """The related elements by name."""
         found = {}
@@ -90,8 +103,12 @@ class Grounds:
     def _related(self, word: str) -> list[Element]:
         if word == "peer":
             return [self.platform.element(self.element.peer)] if self.element.peer else []
+        if word == "peers":
+            members = [self.element, *self.platform.containers_on(self.element.name)]
+            return [self.platform.element(m.peer) for m in members if m.peer]
         if word == "containers":
-            return self.platform.containers_on(self.element.name)
+            order = alive.load()
+            return sorted(self.platform.containers_on(self.element.name), key=lambda c: order.stops(c.component))
         return [e for e in self.platform.elements.values() if e.kind == word and self._eligible(e)]
 
     def _eligible(self, other: Element) -> bool:
@@ -109,13 +126,23 @@ def targets(grounds: Grounds, verb: str, request: dict[str, Any]) -> list[Target
     what = request.get("what")
     if not isinstance(what, dict) or not ({"command", "api"} & set(what)):
         raise InputError("a verb takes a command or api(…)")
-    names, given, args = request.get("on") or [grounds.element.name], request.get("slots") or {}, what.get("args") or {}
+    named, given, args = request.get("on"), request.get("slots") or {}, what.get("args") or {}
+    names = [grounds.element.name] if named is None else named
     if not (isinstance(names, list) and isinstance(given, dict) and isinstance(args, dict)):
         raise InputError("on= takes a list, slots and arguments take names")
     if request.get("row"):
         given = {name: value for name, value in given.items() if name in _slots_of(what)}
-    row = int(request.get("turn") or 0)
-    return [_target(grounds, verb, what, _element(grounds, str(name)), given, row) for name in names]
+    row, limit = int(request.get("turn") or 0), _limit(request)
+    named_ones = [related_element(grounds, str(name)) for name in names]
+    return [_target(grounds, verb, what, element, given, row, limit) for element in named_ones]
+
+
+def _limit(request: dict[str, Any]) -> float:
+    """The seconds that the request gives a change at most; the entry's own where it gives none."""
+    try:
+        return duration(str(request["timeout"])) if request.get("timeout") else math.inf
+    except ValueError as error:
+        raise InputError(f"timeout=: {error}", next='durations are words like "60 s" or "5 min"') from None
 
 
 def _slots_of(what: dict[str, Any]) -> list[str]:
@@ -135,7 +162,8 @@ def own(
     return Target(entry, element, platform.element(element.host), entry.template, {}, line, shown)
 
 
-def _element(grounds: Grounds, name: str) -> Element:
+def related_element(grounds: Grounds, name: str) -> Element:
+    """The run's own element or a related one; RefusedError for any other."""
     if name == grounds.element.name:
         return grounds.element
     related = grounds.related()
@@ -150,7 +178,13 @@ def _element(grounds: Grounds, name: str) -> Element:
 
 
 def _target(
-    grounds: Grounds, verb: str, what: dict[str, Any], element: Element, given: dict[str, Any], row: int
+    grounds: Grounds,
+    verb: str,
+    what: dict[str, Any],
+    element: Element,
+    given: dict[str, Any],
+    row: int,
+    limit: float,
 ) -> Target:
     template = str(what.get("api") or what.get("command"))
     args = {str(k): v for k, v in (what.get("args") or {}).items()} if "api" in what else None
@@ -161,7 +195,7 @@ def _target(
     unused = set(given) - set(filled)
     if unused:
         raise InputError(f"no slot {', '.join(sorted(unused))} in {template}")
-    deadline = int(entry.deadline) if entry.verb == "change" else None
+    deadline = min(limit, entry.deadline) if entry.verb == "change" else None
     ctid = element.ctid if entry.at == "element" else None
     if entry.shell:
         line = quoting.raw_line(slots.fill(template, {}), ctid=ctid, deadline=deadline)
@@ -198,7 +232,9 @@ def _may_be_on(grounds: Grounds, entry: scopes.Entry, element: Element) -> bool:
         return True
     if element.name == grounds.element.name:
         return "element" in entry.on
-    return ("peer" in entry.on and element.name == grounds.element.peer) or element.kind in entry.on
+    peer = "peer" in entry.on and element.name == grounds.element.peer
+    container = "containers" in entry.on and element.is_container and element.host == grounds.element.name
+    return peer or container or element.kind in entry.on
 
 
 def _not_in_scope(grounds: Grounds, wanted: str, template: str, kind: str, args: dict[str, Any] | None) -> RefusedError:
@@ -219,6 +255,8 @@ def _slot(grounds: Grounds, entry: scopes.Entry, element: Element, name: str, gi
     known = grounds.scope.parameters.known
     if entry.slots.get(name) == "@ctid":
         return _ctid(element, entry, name in given)
+    if entry.slots.get(name) == "@row":
+        return _of_row(entry, name, given.get(name))
     if name in known and name not in entry.slots:
         value, kind = grounds.parameters[name], known[name].slot or "text"
         if name in given:
@@ -240,6 +278,16 @@ def _ctid(element: Element, entry: scopes.Entry, given: bool) -> str:
         words = "cannot be given" if given else f"has no value: {element.name} is no container"
         raise RefusedError(f"the container's number is bound by the broker and {words}", command=entry.template)
     return str(element.ctid)
+
+
+def _of_row(entry: scopes.Entry, name: str, value: Any) -> str:
+    if not isinstance(value, FromRow):
+        words = f"slot {name} is filled from a row that a look of this run returned, and in no other way"
+        raise RefusedError(words, command=entry.template, next="give the rows to each=")
+    try:
+        return slots.check("word", str(value))
+    except ValueError as error:
+        raise InputError(f"slot {name}: {error}", command=entry.template) from None
 
 
 def refuse_into_containers(path: str) -> None:

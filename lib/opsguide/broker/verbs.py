@@ -8,6 +8,8 @@
 - No change is sent to an element that is held, nor one that the plan which is carried out does not have.
 - No change is sent that an invariant forbids; a plan says which would be refused now.
 - What a followed run has done is not sent again: it is proved.
+- Changes go one after another unless at_a_time= lets several go together: see batches.
+- The end of a reboot is seen by its prove: see reboots.
 """
 
 from __future__ import annotations
@@ -18,12 +20,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from opsguide.broker import calls, edits, following, invariants, opened, paths, pins, rows, settling
+from opsguide.broker import (
+    batches,
+    calls,
+    edits,
+    following,
+    invariants,
+    opened,
+    paths,
+    pins,
+    rows,
+    service_map,
+    settling,
+)
 from opsguide.broker.commands import UNCLEAR, Command, Commands, Seen
 from opsguide.broker.order import Step, Steps
+from opsguide.broker.reboots import Reboots
 from opsguide.broker.state import State
 from opsguide.broker.targets import TIMEOUT_GRACE, Grounds, Target, own, refuse_into_containers, targets
-from opsguide.errors import FailedError, InputError, RefusedError, UnknownError
+from opsguide.errors import FailedError, InputError, OpsguideError, RefusedError, UnknownError
 from opsguide.guide import expectations, scopes
 from opsguide.guide.durations import duration
 
@@ -50,10 +65,14 @@ class Verbs:
     follow: following.Following = field(default_factory=following.Following)
     pins: list[dict[str, Any]] = field(default_factory=list)
     made: list[tuple[str, str]] = field(default_factory=list)
+    reboots: Reboots = field(default_factory=Reboots)
+    alive: service_map.ServiceMap = field(default_factory=service_map.ServiceMap)
 
     def look(self, request: dict[str, Any]) -> dict[str, Any]:
         """{answers: [{on, text, exit, state}]} or {later: number}."""
         step = self._step(request)
+        if service_map.asked(request):
+            return self._look_at_services(step, request)
         found = self._targets("look", step, request)
         expect = expectations.checked(request.get("expect"))
         if request.get("when") == "apply" and self.mode != "apply":
@@ -150,8 +169,15 @@ class Verbs:
             words = f"to take it back: {undo}" if undo else ""
             self._plan(found, "change", step, "exit 0", words, request.get("what"))
             return self._foresee(found, step)
-        for target in found:
-            self._change_one(step, target, undo, request)
+        errors: list[OpsguideError] = []
+        for batch in batches.cut(found, batches.size(request.get("at_a_time"), found)):
+            errors += self._change_some(step, batch, undo, request)
+            if errors and not all(t.entry.independent for t in batch):
+                break
+            if any(isinstance(error, UnknownError) for error in errors):
+                break
+        if errors:
+            raise batches.worst(errors)
         return None
 
     def _whole(self, step: Step, target: Target, request: dict[str, Any]) -> Target:
@@ -165,6 +191,7 @@ class Verbs:
         seen = self.commands.send(Command(ask, "look", step.slug, entry.deadline, screen="failure"))
         if seen.state != "ok":
             raise self._failed("look", ask, seen, request)
+        step.owed.pop(_debt("look", ask), None)
         found = calls.whole(rule, target.args, seen.raw.decode("utf-8", "replace"))
         same = json.dumps(target.args, sort_keys=True)
         shown = calls.shown(self.grounds.platform, target.template, found.args)
@@ -193,7 +220,7 @@ class Verbs:
         """List a command whose rows are known only in apply."""
         what = request.get("what") or {}
         template = str(what.get("api") or what.get("command") or "")
-        for name in request.get("on") or [self.grounds.element.name]:
+        for name in [self.grounds.element.name] if request.get("on") is None else request["on"]:
             event = self.commands.write(
                 "planned",
                 command=self.commands.number(),
@@ -209,28 +236,53 @@ class Verbs:
             self.listed.append(event)
             self.commands.show(event)
 
-    def _change_one(self, step: Step, target: Target, undo: str, request: dict[str, Any]) -> None:
+    def _change_some(self, step: Step, batch: list[Target], undo: str, request: dict[str, Any]) -> list[OpsguideError]:
+        """Send the changes of one batch together; what failed."""
+        ready = [found for target in batch if (found := self._ready(step, target, undo, request))]
+        answers = batches.send(self.commands, ready, self._send)
+        came = [
+            seen if isinstance(seen, OpsguideError) else self._came(step, command, seen, request)
+            for command, seen in zip(ready, answers, strict=True)
+        ]
+        return [error for error in came if error]
+
+    def _ready(self, step: Step, target: Target, undo: str, request: dict[str, Any]) -> Command | None:
+        """The change to send; None when it is not to be sent."""
         if not step.may_send(target.key):
             self._note(f"already done in this run, not sent again: {target.shown}")
-            return
+            return None
         if self._done_before(step, target, undo):
-            return
+            return None
         self.follow.refuse_beyond(step.slug, target)
         self.state.refuse_held([target.element.name])
         invariants.refuse(self.grounds, self.commands, self.state, step.slug, target)
         deadline = self._deadline(request, target)
+        if target.entry.effect == "reboots":
+            self.reboots.read(self.commands, self.grounds.platform, target, step.slug)
         target = settling.with_look(self.grounds, target, request.get("slots") or {})
         undo = opened.undo_of(self.grounds, target, undo)
-        command = Command(target, "change", step.slug, deadline, holds=True, undo=undo)
-        note = opened.about(self.grounds, self.commands, target, undo)
-        seen = opened.sent(self.state, note, lambda: self.commands.send(command))
-        if seen.state in UNCLEAR:
+        return Command(target, "change", step.slug, deadline, holds=True, undo=undo)
+
+    def _send(self, command: Command, together: bool) -> Seen:
+        """Send a change; what takes it back is noted first."""
+        note = opened.about(self.grounds, self.commands, command.target, command.undo)
+        shown = replace(command, screen="sent") if together else command
+        return opened.sent(self.state, note, lambda: self.commands.send(shown))
+
+    def _came(self, step: Step, command: Command, seen: Seen, request: dict[str, Any]) -> OpsguideError | None:
+        """A change was sent and this came of it; the error to raise for it, if any."""
+        target = command.target
+        if self.reboots.sent(target, seen):
+            self.unknown += 1
+        elif seen.state in UNCLEAR:
             self.unknown, step.unknown = self.unknown + 1, True
-        if seen.state != "ok":
-            raise self._failed("change", target, seen, request)
+            return self._failed("change", target, seen, request)
+        elif seen.state != "ok":
+            return self._failed("change", target, seen, request)
         step.owed.pop(_debt("change", target), None)
         self.made.append((step.slug, target.key))
-        self._ended(step, target, undo)
+        self._ended(step, target, command.undo)
+        return None
 
     def _ended(self, step: Step, target: Target, undo: str) -> None:
         step.ended.add(target.key)
@@ -241,10 +293,13 @@ class Verbs:
     def _done_before(self, step: Step, target: Target, undo: str) -> bool:
         """Whether the followed run has done it, and that can be seen again: then it is proved, not sent.
 
-        It counts once: when its proof fails, running the step again sends it.
+        It counts once: when its proof fails, running the step again sends it. What nothing proves counts where a later
+        step was built on it: containers that were stopped for a reboot which is over are not stopped again.
         """
         by = self.follow.done.get((step.slug, target.key))
-        if by is None or (target.entry.unproven and not opened.is_out(self.state, target.element.name)):
+        built_on = any(self.steps.is_after(slug, step.slug) for slug, _ in self.follow.done)
+        seen_again = not target.entry.unproven or built_on or opened.is_out(self.state, target.element.name)
+        if by is None or not seen_again:
             return False
         self.follow = following.without(self.follow, step.slug, target.key)
         effect = {"effect": target.entry.effect} if target.entry.effect else {}
@@ -324,6 +379,8 @@ class Verbs:
     def prove(self, request: dict[str, Any]) -> None:
         """Ask until the expectation is met, or see it met all through `hold`."""
         step = self._step(request)
+        if service_map.asked(request):
+            return self._prove_services(step, request)
         found = self._targets("prove", step, request)
         expect = expectations.checked(request.get("expect"))
         within, hold = (_seconds(request, k, 0.0) for k in ("within", "hold"))
@@ -359,7 +416,54 @@ class Verbs:
             seen.note = "given up before its time was over"
             raise self._failed("prove", target, seen, request)
         if not met:
-            raise self._failed("prove", target, seen, request)
+            raise self._unmet(step, target, seen, request)
+        if self.reboots.settle(self.commands, target):
+            self.unknown -= 1
+
+    def _unmet(self, step: Step, target: Target, seen: Seen, request: dict[str, Any]) -> OpsguideError:
+        """A prove was not met: failed; unknown where a reboot was to be seen, unless somebody gave up waiting."""
+        failed = self._failed("prove", target, seen, request)
+        if self.reboots.awaited(target) is None or self.commands.cancel.is_set():
+            return failed
+        step.unknown = True
+        self.reboots.leave(self.commands)
+        return self.reboots.unseen(target, self.commands.run)
+
+    def _look_at_services(self, step: Step, request: dict[str, Any]) -> dict[str, Any]:
+        """The service map as a look: one answer an element, a line a check."""
+        wanted = service_map.wanted(request.get("expect"))
+        found = self.alive.ask(self.commands, service_map.checks(self.grounds, request), step.slug, "look")
+        self.alive.remember(found)
+        service_map.tell(self.commands, found)
+        bad = [one for one in found if not one.healthy]
+        step.owed.pop(("look", "services"), None)
+        if bad and wanted and self.mode != "request":
+            raise self._unhealthy("look", bad)
+        texts = service_map.texts(found)
+        for text in texts.values():
+            self.rows.saw(text)
+        return {"answers": [{"on": on, "text": text, "exit": 0, "state": "ok"} for on, text in texts.items()]}
+
+    def _prove_services(self, step: Step, request: dict[str, Any]) -> None:
+        """Ask until every check is healthy that was so before, or was not looked at before."""
+        found, within = service_map.checks(self.grounds, request), _seconds(request, "within", 0.0)
+        if self.mode != "apply":
+            when = f" within {request['within']}" if within else ""
+            return service_map.plan(self.commands, found, step.slug, when)
+        bad = self.alive.wait(self.commands, found, step.slug, within, LONGEST_PAUSE, SAY_EVERY)
+        if bad:
+            raise self._unhealthy("prove", bad)
+        step.owed.pop(("prove", "services"), None)
+        for name in {one.target.element.name for one in found}:
+            step.proved(name)
+        return None
+
+    def _unhealthy(self, verb: str, bad: list[service_map.State]) -> FailedError:
+        first = bad[0]
+        self.steps.fail("interrupt" if self.commands.cancel.is_set() else verb, (verb, "services"), first.target.shown)
+        for what in self.open.values():
+            self.commands.show({"type": "open", **what})
+        return service_map.error(bad, self.commands.runbook)
 
     def _tell_progress(self, step: Step, passed: float, seen: Seen, request: dict[str, Any]) -> None:
         """What a wait looks like from outside, now and then: the progress look's first line, or the last answer."""
@@ -372,7 +476,8 @@ class Verbs:
 
     def _ask(self, step: Step, target: Target, request: dict[str, Any], tries: int) -> Command:
         deadline, screen = self._deadline(request, target), "sent" if tries == 1 else "nothing"
-        return Command(target, "prove", step.slug, deadline, expect=request.get("expect"), tries=tries, screen=screen)
+        expect = self.reboots.expected(target) or request.get("expect")
+        return Command(target, "prove", step.slug, deadline, expect=expect, tries=tries, screen=screen)
 
     def _step(self, request: dict[str, Any]) -> Step:
         step = self.steps.current
@@ -497,6 +602,6 @@ def _seconds(request: dict[str, Any], key: str, default: float) -> float:
         raise InputError(f"{key}=: {error}", next='durations are words like "60 s" or "5 min"') from None
 
 
-def _debt(verb: str, target: Target) -> tuple[str, str, str]:
-    """What names a command that has failed until it ends well."""
-    return (verb, target.element.name, target.template)
+def _debt(verb: str, target: Target) -> tuple[object, ...]:
+    """What names a command that has failed until it ends well; of a change also its values, they may be many rows."""
+    return (verb, target.element.name, target.template, *([target.key] if verb == "change" else []))

@@ -3,15 +3,19 @@
 - An entry is a literal template with typed slots, or an API method with bound arguments.
 - A template that differs by one character is not in the scope.
 - An entry is for kinds of element; on another kind it is not in the scope.
-- An entry is a look or a change, on the element itself unless `on` names a related one.
+- An entry is a look or a change, on the element itself unless `on` names related ones: the peer, the containers on the
+  host, or a kind.
 - With `at = "host"` the line goes to the host that carries the element; the element stays the subject.
 - A change names its deadline and the steps that may send it; one that nothing proves says why in `unproven`; `settle`
   is a look of the same scope; `undo` is a change of the same scope, or words where there is none.
 - An `effect` says what a change does to its element, for the invariants: it takes it out, puts it back, empties it,
   removes it or reboots it.
 - An API method that stores a whole record names it in `record`: the argument, the method that reads it, what it holds.
+- `already` are exit statuses of a change that say that it was so already; `independent` lets the other rows of a change
+  be tried when one has failed.
 - `shell` is for looks without slots only, and says why.
-- A slot is typed by its entry or by the parameter of its name, never by both; `@ctid` is bound in the broker.
+- A slot is typed by its entry or by the parameter of its name, never by both; `@ctid` is bound in the broker,
+  `@row` is a word that only a row of each= can fill.
 - Common looks belong to every scope; looks of the service map belong to the run that named the service.
 - A path belongs to an activity; only that activity's runs edit it, and a refusal names its runbook.
 - A star in a file's path stays within its folder.
@@ -36,9 +40,9 @@ from opsguide.guide.durations import duration
 from opsguide.guide.kinds import KINDS
 from opsguide.guide.parameters import COMMON, TYPES, Parameter, Parameters
 
-RELATED = ("peer", "containers", *KINDS)
+RELATED = ("peer", "peers", "containers", *KINDS)
 EFFECTS = ("takes-out", "puts-back", "empties", "removes", "reboots")
-BOUND = ("@ctid",)
+BOUND = ("@ctid", "@row")
 PLACES = ("element", "host")
 
 
@@ -77,6 +81,8 @@ class Entry:
     undo: str = ""
     at: str = "element"
     record: WholeRecord | None = None
+    already: tuple[int, ...] = ()
+    independent: bool = False
 
     def tokens(self) -> list[str]:
         """The template as the words of an argument vector, slots unfilled."""
@@ -179,6 +185,10 @@ def _hold_places(entry: Entry, entries: list[Entry], steps: list[str]) -> None:
         raise ValueError(f"{entry.template}: a change names its step, one of {', '.join(steps)}")
     if entry.effect and (entry.verb != "change" or entry.effect not in EFFECTS):
         raise ValueError(f"{entry.template}: effect is of a change, and one of {', '.join(EFFECTS)}")
+    if entry.verb != "change" and (entry.already or entry.independent):
+        raise ValueError(f"{entry.template}: already and independent are of a change")
+    if entry.effect == "reboots" and not entry.settle:
+        raise ValueError(f"{entry.template}: what reboots names the look that sees it in settle")
     if entry.at not in PLACES:
         raise ValueError(f"{entry.template}: at is one of {', '.join(PLACES)}")
 
@@ -213,7 +223,7 @@ def _entry(row: dict[str, Any], verb: str) -> Entry:
     fields = dict(row)
     template = fields.pop("command", None) or fields.pop("api")
     fields["args"] = fields.get("args", {}) if "api" in row else None
-    for name in ("kinds", "on"):
+    for name in ("kinds", "on", "already"):
         if name in fields:
             fields[name] = tuple(fields[name])
     if "step" in fields:
@@ -239,7 +249,7 @@ def _hold_rules(entry: Entry, parameters: dict[str, Parameter]) -> None:
         raise ValueError(f"{entry.template}: slot {min(twice)} is the parameter of that name")
     if entry.shell and (entry.verb != "look" or slots.names(entry.template) or not isinstance(entry.shell, str)):
         raise ValueError(f"{entry.template}: shell is for looks without slots, and says why")
-    if set(entry.kinds) - set(KINDS) or set(entry.on) - {"element", "peer", *KINDS}:
+    if set(entry.kinds) - set(KINDS) or set(entry.on) - {"element", "peer", "containers", *KINDS}:
         raise ValueError(f"{entry.template}: unknown kind")
 
 

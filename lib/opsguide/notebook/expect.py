@@ -21,6 +21,11 @@ def plain(value: Any) -> Any:
     return text
 
 
+def firsts(rows: list[Any]) -> list[str]:
+    """The first column of each row; what is no row stands for itself."""
+    return [str(row[0]) if isinstance(row, tuple) else str(plain(row)) for row in rows]
+
+
 def exits(status: int) -> dict[str, Any]:
     """The command ends with this status."""
     return _expectation("exits", (status,), status)
@@ -32,8 +37,9 @@ def says(*alternatives: Any, exit: int = 0) -> dict[str, Any]:
 
 
 def lacks(*texts: Any, exit: int = 0) -> dict[str, Any]:
-    """None of the texts stands in the answer."""
-    return _expectation("lacks", texts, exit)
+    """None of the texts stands in the answer; a list of rows stands for the first columns of all of them."""
+    found = [one for text in texts for one in (firsts(text) if isinstance(text, list) else [text])]
+    return _expectation("lacks", tuple(found), exit) if found or not texts else exits(exit)
 
 
 def matches(pattern: str, exit: int = 0) -> dict[str, Any]:
@@ -73,3 +79,10 @@ def api(method: str, /, **args: Any) -> dict[str, Any]:
 def amend(*, settings: list[str] | None = None, patch: str = "", content: str | None = None) -> dict[str, Any]:
     """A change of a file: lines to set, or a unified diff, or the whole text. The old text never comes here."""
     return {"settings": settings or [], "patch": patch, "content": content}
+
+
+services: dict[str, Any] = {"services": True}
+"""What must be alive on an element, as the service map has it: for `look` and `prove`."""
+
+healthy: dict[str, Any] = {"name": "healthy", "args": []}
+"""Every check of the service map is met."""

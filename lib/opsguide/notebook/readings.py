@@ -16,6 +16,7 @@ from collections import namedtuple
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from opsguide.errors import InputError
+from opsguide.notebook.expect import firsts
 
 if TYPE_CHECKING:
     import pandas
@@ -160,3 +161,14 @@ class Later:
 
     def __repr__(self) -> str:
         return "<a later reading: known only in apply>"
+
+
+def only(rows: Any, among: Any = None, *, without: Any = None) -> Any:
+    """The rows whose first column is one of `among` and none of `without`: rows, by their first column, or texts.
+
+    In the order of `rows`. A later reading stays one.
+    """
+    if any(isinstance(one, Later) for one in (rows, among, without)):
+        return next(one for one in (rows, among, without) if isinstance(one, Later))
+    wanted, left = (None if one is None else set(firsts(list(one))) for one in (among, without))
+    return [r for r in rows if (wanted is None or str(r[0]) in wanted) and (left is None or str(r[0]) not in left)]

@@ -24,6 +24,9 @@ class Element:
     kind: str
     host: str
     env: str = ""
+    ctid: int | None = None
+    peer: str = ""
+    drained: bool = False
 
     is_user_host = property(lambda self: self.kind == "user-host")
     is_infrastructure_host = property(lambda self: self.kind == "infrastructure-host")
@@ -60,7 +63,11 @@ class Run:
         self.element = Element(**facts["element"])
 
     def related(self, kind: str, named: list[str] | None = None) -> list[Element]:
-        """The elements of a kind that this run may look at or change: the named ones, or all."""
+        """The elements that this run may look at or change: the named ones, or all.
+
+        Of a kind; or `containers`, those on the host in the order in which they stop; or `peers`, of the element and of
+        its containers.
+        """
         found = self._ask({"do": "related", "kind": kind, "named": named or []})
         return [Element(**fields) for fields in found]
 

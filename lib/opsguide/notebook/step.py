@@ -62,12 +62,31 @@ class Step:
             self._ask({"do": "require", "step": self.slug, "met": bool(condition), "words": words, "inputs": shown})
 
     def change(
-        self, what: What, *, on: Any = None, each: Any = None, undo: str = "", timeout: str = "", **slots: Any
+        self,
+        what: What,
+        *,
+        on: Any = None,
+        each: Any = None,
+        at_a_time: int = 1,
+        undo: str = "",
+        timeout: str = "",
+        **slots: Any,
     ) -> None:
-        """Change something, once for each row of `each`; stops at the first failure. `undo` never runs by itself."""
+        """Change something, once for each row of `each` and element of `on`, `at_a_time` of them together.
+
+        Stops after the batch in which one failed. `undo` never runs by itself.
+        """
         if self.applies and what is not None:
             self._verb(
-                "change", what, on, None, slots, each=None if each is None else _rows(each), undo=undo, timeout=timeout
+                "change",
+                what,
+                on,
+                None,
+                slots,
+                each=None if each is None else _rows(each),
+                at_a_time=at_a_time,
+                undo=undo,
+                timeout=timeout,
             )
 
     def edit(self, path: str, content: Any, *, validate: str = "", on: Any = None, timeout: str = "") -> None:
@@ -114,9 +133,9 @@ def _what(what: What) -> dict[str, Any]:
     return {"command": what} if isinstance(what, str) else dict(what or {})
 
 
-def _names(on: Any) -> list[str]:
+def _names(on: Any) -> list[str] | None:
     if on is None:
-        return []
+        return None
     many = on if isinstance(on, Sequence) and not isinstance(on, str) else [on]
     return [str(plain(one)) for one in many]
 

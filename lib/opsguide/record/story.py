@@ -101,9 +101,12 @@ def still_open(events: Iterable[Event]) -> list[Event]:
 def unknown_changes(events: Sequence[Event], run: str) -> list[Event]:
     """The `send` events of `run`'s changes and edits of which nobody knows the outcome and that nobody settled.
 
-    A `settled` that names another run is about that run's command.
+    A `settled` that names another run is about that run's command. A reboot is known only once it was seen or failed:
+    that the command ended well says nothing.
     """
-    answered = (e for e in events if e.get("type") == "answer" and e.get("state") in KNOWN)
+    reboots = {e.get("command") for e in events if e.get("type") == "send" and e.get("effect") == "reboots"}
+    answers_ = (e for e in events if e.get("type") == "answer" and e.get("state") in KNOWN)
+    answered = (e for e in answers_ if e.get("command") not in reboots or e.get("state") != "ok")
     settled = (e for e in events if e.get("type") == "settled" and e.get("run") in (None, "", run))
     known = {event.get("command") for events in (answered, settled) for event in events}
     changes = (e for e in events if e.get("type") == "send" and e.get("verb") in answers.CHANGING)
