@@ -198,7 +198,7 @@ def test_with_the_platform_api_failing_at_each_call_in_turn_the_record_is_true_a
         if len(asked) < number:
             break
         lab.api_fault("")
-            record = desk.record()
+        record = desk.record()
         made = [e["template"].rpartition(".")[2].lower() for e in record.sent("change")
                 if record.answer(e["command"])["state"] == "ok"]  # fmt: skip
         reached = [m for r in asked if r["result"] == 0 and (m := r["method"].rpartition(".")[2]) in CHANGES]
