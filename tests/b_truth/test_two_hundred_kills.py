@@ -85,7 +85,7 @@ def measured(records: Path) -> dict[str, float]:
 
 def moments(dice: random.Random, marks: dict[str, float]) -> float:
     """Anywhere in the life, or, every other time, near the change."""
-    near = dice.uniform(marks["restart"] - 0.05, marks["prove"] + 0.05)
+    near = dice.uniform(marks["restart"] - 0.02, marks["finish"])
     return max(0.0, dice.choice((near, dice.uniform(0, marks["finish"] * 1.1))))
 
 
@@ -117,7 +117,8 @@ def judged(desk: Desk, raw: Raw, counter: Counter, lived: bool, begun: bool) -> 
     assert HOLD.exists() == (said == "unknown"), said
     if said == "unknown":
         settled(raw, record, counter)
-    return said if not lived else "ended"
+        return f"unknown, {counter.starts} on the host"
+    return "ended" if lived else said
 
 
 def settled(raw: Raw, record: Record, counter: Counter) -> None:
@@ -138,7 +139,7 @@ def test_two_hundred_runs_with_the_broker_killed_at_random_moments_tell_the_trut
     dice, tally, begun = random.Random(seed), collections.Counter[str](), time.monotonic()
     counter.slow(0.1)
     marks = measured(desk.records)
-    for number in range(KILLS):
+    for _ in range(KILLS):
         wait_for(lambda: quiet(counter), 20, "the host is quiet")
         counter.marks.unlink(missing_ok=True)
         before, moment = len(desk.folders()), moments(dice, marks)
@@ -150,7 +151,10 @@ def test_two_hundred_runs_with_the_broker_killed_at_random_moments_tell_the_trut
         after.close()
     with capsys.disabled():
         took = time.monotonic() - begun
-        print(f"\nsuite B: {KILLS} kills, seed {seed}, {took:.0f} s: {dict(tally)}; a life takes {marks['finish']:.2f} s")
-    assert min(tally["ok"], tally["unknown"], tally["not-sent"]) >= KILLS // 20, tally
+        print(
+            f"\nsuite B: {KILLS} kills, seed {seed}, {took:.0f} s: {dict(tally)}; a life takes {marks['finish']:.2f} s"
+        )
+    unknown = sum(count for word, count in tally.items() if word.startswith("unknown"))
+    assert min(tally["ok"], unknown, tally["not-sent"]) >= KILLS // 20, tally
     verified = desk("verify", "--all")
     assert verified.code == 0, verified
