@@ -136,10 +136,12 @@ class Tab:
 
     def __init__(self, chromium: Chromium, jupyter: Jupyter) -> None:
         self.chromium = chromium
+        chromium.tell("Emulation.setFocusEmulationEnabled", enabled=True)
         chromium.go(jupyter.address)
         self.wait(BUTTON.format("notebook:restart-run-all"), "the runbook's toolbar", 60)
         wait_for(jupyter.kernels, 60, "the kernel starts")
         self.wait(".jp-Notebook-ExecutionIndicator[data-status=idle]", "the kernel is ready", 60)
+        chromium.script("document.querySelector('.jp-NotebookPanel .jp-Notebook').focus()")
 
     def wait(self, selector: str, what: str, seconds: float = 30) -> None:
         wait_for(lambda: self.chromium.script(f"!!document.querySelector({json.dumps(selector)})"), seconds, what)

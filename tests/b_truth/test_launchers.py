@@ -180,8 +180,14 @@ def starting(way: str, desk: Desk, hand: Any, folder: Path) -> Callable[[], str]
         run = hand()
         run.up_to("drain")
         message = run.send("restart")
-        rest = run.order[run.order.index("restart") + 1 :]
-        return lambda: run.wait(message, 90) or next(filter(None, map(run.cell, rest)), "")
+
+        def by_hand() -> str:
+            rest = run.order[run.order.index("restart") + 1 :]
+            error = run.wait(message, 90) or next(filter(None, map(run.cell, rest)), "")
+            run.kill()  # while its kernel lives the element stays locked
+            return error
+
+        return by_hand
     process = desk.start(*launcher(way, folder))
     return lambda: "".join(process.communicate(timeout=90)) if process.wait(90) else ""
 
