@@ -46,12 +46,13 @@ def test_a_change_cell_over_its_time_is_stopped_and_its_change_is_known(
     desk: Desk, counter: Counter, tmp_path: Path, way: str, option: str
 ) -> None:
     process = begin_change(desk, counter, *launcher(way, tmp_path), option, "3", seconds=6)
+    kernels = kernels_of(process.pid)
+    assert kernels
     out, err = process.communicate(timeout=60)
     assert process.returncode not in (0, None), out + err
     record = sealed(desk)
     assert record.state == "interrupted"
     assert (counter.starts, answers_of_change(record)) == (1, ["ok"])
-    kernels = kernels_of(process.pid)
     wait_for(lambda: all(gone(pid) for pid in kernels), 20, "the kernels are gone")
 
 
