@@ -122,5 +122,6 @@ class Counter:
     def slow(self, seconds: float) -> None:
         self.dropin.parent.mkdir(parents=True, exist_ok=True)
         line = f"+/bin/sh -c 'echo start >> /root/starts; sleep {seconds}'"
-        self.dropin.write_text(f"[Service]\nExecStartPre={line}\n")
+        often = "[Unit]\nStartLimitIntervalSec=0\n"
+        self.dropin.write_text(f"{often}[Service]\nExecStartPre={line}\n")
         self.lab.inside("uh-01", ["systemctl", "daemon-reload"])

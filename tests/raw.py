@@ -25,12 +25,14 @@ class Raw:
         self.socket = wire._connected(platform_file("lab"))
         self.stream = self.socket.makefile("rb")
         self.said: list[str] = []
+        self.facts: dict[str, Any] = {}
         if greet:
             self.greet()
 
     def greet(self) -> None:
         try:
-            self.ask({**HELLO, "platform": str(platform_file("lab")), "records": str(self.records)})
+            hello = {**HELLO, "platform": str(platform_file("lab")), "records": str(self.records)}
+            self.facts = self.ask(hello).get("done", {})
         except ConnectionError:
             self.close()
             raise

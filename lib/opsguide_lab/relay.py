@@ -113,7 +113,7 @@ class Wire:
             await asyncio.get_running_loop().sock_connect(host, ("127.0.0.1", 22))
             for line in (client, host):
                 line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await asyncio.gather(self._pump(client, host), self._pump(host, client))
+            await self._both_ways(client, host)
             client.shutdown(socket.SHUT_RDWR)
             client.close()
         except OSError:
@@ -121,6 +121,15 @@ class Wire:
         finally:
             reset(client)
             reset(host)
+
+    async def _both_ways(self, client: socket.socket, host: socket.socket) -> None:
+        """Until both ways have ended. Where one breaks the other is given up before its socket is closed: a number
+        that is still watched would be the next connection's, which would be broken, too."""
+        ways = {asyncio.create_task(self._pump(*ends)) for ends in ((client, host), (host, client))}
+        try:
+            await asyncio.gather(*ways)
+        finally:
+            await self._end(ways)
 
     async def _pump(self, source: socket.socket, target: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -132,7 +141,7 @@ class Wire:
             await late.put((loop.time(), b""))
             await writer
         finally:
-            writer.cancel()
+            await self._end({writer})
 
     async def _deliver(self, late: asyncio.Queue[tuple[float, bytes]], target: socket.socket) -> None:
         loop = asyncio.get_running_loop()

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from b_truth.faults import FAULTS
 from desk import Desk
 from kernels import UNIT, Counter, Hand
+from suites import figure
 
 
 @pytest.fixture
@@ -37,3 +39,7 @@ def counter(lab: Any) -> Iterator[Counter]:
     made.dropin.unlink(missing_ok=True)
     lab.inside("uh-01", ["systemctl", "daemon-reload"])
     lab.inside("uh-01", ["systemctl", "restart", UNIT])
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    terminalreporter.write_line(figure(terminalreporter, "B", "tests/b_truth", FAULTS))

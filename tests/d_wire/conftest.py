@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from d_wire import sshd as parts
+from d_wire.faults import FAULTS
 from d_wire.sshd import Relay, Sshd
 from opsguide.reach.ssh import Connections
+from suites import figure
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -73,3 +76,7 @@ def relayed(own: Callable[..., Sshd]) -> Iterator[tuple[Sshd, Relay]]:
     running.trust(running.port, relay.port)
     yield running, relay
     relay.close()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    terminalreporter.write_line(figure(terminalreporter, "D", "tests/d_wire", FAULTS))

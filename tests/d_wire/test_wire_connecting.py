@@ -117,6 +117,26 @@ def test_marked_lines_beside_a_known_key_spoil_nothing(own: Own, tmp_path: Path)
     ssh.close()
 
 
+def test_a_host_key_that_only_an_authority_vouches_for_is_refused_until_it_is_on_file(tmp_path: Path) -> None:
+    server, authority = Sshd(tmp_path / "sshd"), keygen(tmp_path / "ca")
+    sign = ["ssh-keygen", "-q", "-s", str(tmp_path / "ca"), "-I", "uh-01", "-h", f"{server.folder}/host_ed25519.pub"]
+    subprocess.run(sign, check=True)
+    server.options = (f"HostCertificate {server.folder}/host_ed25519-cert.pub",)
+    server.start()
+    try:
+        server.known_hosts.write_text(f"@cert-authority [127.0.0.1]:{server.port} {authority}\n")
+        assert openssh(server, server.port) == "", "OpenSSH believes the authority; opsguide is stricter"
+        before = server.sessions
+        assert "a host key that is not on file" in refusal(server.settings, server.element()).words
+        assert server.sessions == before
+        server.trust(server.port)
+        ssh = server.connections()
+        assert ssh.run(server.element(), "exit 3", deadline=10, sink=Got()).exit == 3
+        ssh.close()
+    finally:
+        server.stop()
+
+
 def test_the_elements_own_name_is_looked_up_like_an_alias(own: Own, tmp_path: Path) -> None:
     server = own()
     stale = f"[127.0.0.1]:{server.port} {keygen(tmp_path / 'stale')}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
@@ -26,6 +27,15 @@ def broken(lab: Any) -> Iterator[Any]:
 def banner(patience: float) -> bytes:
     with socket.create_connection(ADDRESS, timeout=patience) as line:
         return line.recv(8)
+
+
+def test_a_client_that_goes_in_mid_greeting_does_not_break_the_next_one(broken: Any) -> None:
+    for number in range(60):
+        with socket.create_connection(ADDRESS, timeout=5) as line:
+            line.sendall(b"SSH-2.0-x\r\n" if number % 2 else b"")
+            time.sleep(number % 7 / 1000)
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert banner(5).startswith(b"SSH-2.0")
 
 
 def test_refuse_is_a_refused_connection(broken: Any) -> None:

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from opsguide.broker import stale
 from opsguide.broker.state import Hold, State
 from opsguide.errors import LockedError
 from opsguide.reach import inventory, secrets
@@ -72,7 +73,7 @@ class World:
             other.displace()
 
     def close_orphans(self, records: Path) -> None:
-        """Seal what a crash left behind in a records root, and hold what is unknown and nobody has settled."""
+        """Seal what a crash left behind in a records root; hold what is unknown and not settled, free what is known."""
         with self._lock:
             archive = Archive(records)
             for ref in archive.unfinished():
@@ -85,6 +86,7 @@ class World:
                     continue
                 if closed.unknown and closed.path and self._is_ours(closed.path):
                     self._hold(ref.run, records, closed.unknown)
+            stale.free(self.state())
 
     def _is_ours(self, record: Path) -> bool:
         """Whether a record is of this platform; the records root may be shared with others."""

@@ -1,0 +1,166 @@
+"""A real headless Chromium, told what to do over its own debugging protocol, and the JupyterLab that it shows."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import websocket
+
+from desk import BINARIES, Desk, wait_for
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--remote-debugging-port=0",
+    "--remote-allow-origins=*",
+    "--window-size=1400,1000",
+]
+CHROMIUM = shutil.which("chromium")
+
+
+class Chromium:
+    """One browser with one tab."""
+
+    def __init__(self) -> None:
+        assert CHROMIUM, "chromium is not installed (apt-get install chromium)"
+        self._profile = Path(tempfile.mkdtemp(prefix="opsc-", dir="/tmp"))
+        self._process = subprocess.Popen(
+            [CHROMIUM, *FLAGS, f"--user-data-dir={self._profile}", "about:blank"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        port = self._profile / "DevToolsActivePort"
+        wait_for(lambda: port.exists() and len(port.read_text().splitlines()) > 1, 30, "the browser is up")
+        listed = f"http://127.0.0.1:{port.read_text().splitlines()[0]}/json/list"
+        pages = wait_for(lambda: [t for t in json.load(urllib.request.urlopen(listed)) if t["type"] == "page"], 20)
+        self._line = websocket.create_connection(pages[0]["webSocketDebuggerUrl"], timeout=30)
+        self._numbers = itertools.count(1)
+
+    def tell(self, method: str, **parameters: Any) -> dict[str, Any]:
+        number = next(self._numbers)
+        self._line.send(json.dumps({"id": number, "method": method, "params": parameters}))
+        while True:
+            message = json.loads(self._line.recv())
+            if message.get("id") == number:
+                assert "error" not in message, message
+                return message["result"]
+
+    def go(self, address: str) -> None:
+        self.tell("Page.navigate", url=address)
+
+    def script(self, source: str) -> Any:
+        """What an expression in the page gives; a promise is waited for."""
+        found = self.tell("Runtime.evaluate", expression=source, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in found, found
+        return found["result"].get("value")
+
+    def close(self) -> None:
+        """The window is closed, as by its user."""
+        if self._process.poll() is None:
+            with contextlib.suppress(Exception):
+                self.tell("Browser.close")
+            self._line.close()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait(10)
+        shutil.rmtree(self._profile, ignore_errors=True)
+
+
+@dataclass
+class Jupyter:
+    """JupyterLab as `opsguide open` starts it, on a filled copy of 06."""
+
+    desk: Desk
+    folder: Path
+    parameters: tuple[str, ...]
+    address: str = ""
+    copy: Path = Path()
+    process: subprocess.Popen[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        words = ("open", "restarting-processes", *self.parameters, "--work", str(self.folder), "--no-browser")
+        log = self.folder / "jupyter.log"
+        with log.open("w") as out:
+            self.process = subprocess.Popen(
+                [str(BINARIES / "opsguide"), *words], env=self.desk.environment(), stdin=subprocess.DEVNULL,
+                stdout=out, stderr=out, text=True, start_new_session=True,
+            )  # fmt: skip
+        found = wait_for(lambda: re.search(r"address: (\S+)", log.read_text()), 30, "JupyterLab's address")
+        self.address = found[1]
+        self.copy = Path(re.search(r"copy: (\S+)", log.read_text())[1])  # type: ignore[index]
+        wait_for(lambda: "is running at" in log.read_text(), 40, "JupyterLab is up")
+
+    def kernels(self) -> list[int]:
+        """Its kernels' process ids."""
+        listed = ["ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)]
+        said = subprocess.run(listed, capture_output=True, text=True, check=False).stdout
+        return [int(line.split()[0]) for line in said.splitlines() if "ipykernel" in line]
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(10)
+
+
+PRESS = """for (const kind of ["mousedown", "mouseup", "click"])
+  document.querySelector({}).dispatchEvent(new MouseEvent(kind, {{bubbles: true, button: 0}}))"""
+BUTTON = '.jp-NotebookPanel-toolbar [data-command="{}"]'
+
+
+class Tab:
+    """The runbook's tab: buttons are clicked, what it shows is read."""
+
+    def __init__(self, chromium: Chromium, jupyter: Jupyter) -> None:
+        self.chromium = chromium
+        chromium.tell("Emulation.setFocusEmulationEnabled", enabled=True)
+        chromium.go(jupyter.address)
+        self.wait(BUTTON.format("notebook:restart-run-all"), "the runbook's toolbar", 60)
+        wait_for(jupyter.kernels, 60, "the kernel starts")
+        self.wait(".jp-Notebook-ExecutionIndicator[data-status=idle]", "the kernel is ready", 60)
+        chromium.script("document.querySelector('.jp-NotebookPanel .jp-Notebook').focus()")
+
+    def wait(self, selector: str, what: str, seconds: float = 30) -> None:
+        wait_for(lambda: self.chromium.script(f"!!document.querySelector({json.dumps(selector)})"), seconds, what)
+
+    def press(self, selector: str, what: str) -> None:
+        """The mouse's button goes down and up on it."""
+        self.wait(selector, what)
+        self.chromium.script(PRESS.format(json.dumps(selector)))
+
+    def click(self, command: str) -> None:
+        """Click the toolbar's button of a command."""
+        self.press(BUTTON.format(command), f"the button {command}")
+
+    def accept(self) -> None:
+        """Say yes to what JupyterLab asks."""
+        self.press(".jp-Dialog .jp-mod-accept", "the question")
+        wait_for(lambda: not self.chromium.script("!!document.querySelector('.jp-Dialog')"), 10, "the question is gone")
+
+    def run_all(self) -> None:
+        """Restart the kernel and run all cells: the double arrow."""
+        self.click("notebook:restart-run-all")
+        self.accept()

@@ -1,0 +1,71 @@
+"""Suite D as a table: each fault on the wire and the tests that meet it with a real sshd; what is not built says so."""
+
+from __future__ import annotations
+
+from suites import Fault
+
+
+def fault(name: str, tests: str) -> Fault:
+    return Fault(name, {"real sshd": tests})
+
+
+FAULTS = [
+    fault(
+        "5 MB on each stream",
+        "test_five_megabytes_on_each_stream_arrive_whole test_five_megabytes_on_one_stream_do_not_wait_for_the_other",
+    ),
+    fault("exit status after both streams", "test_the_exit_status_is_believed_only_after_both_streams"),
+    fault("silent command over its deadline", "test_a_silent_command_ends_at_its_deadline"),
+    fault(
+        "chatty command over its deadline",
+        "test_a_chatty_command_ends_at_its_deadline test_a_dripping_command_ends_at_its_deadline",
+    ),
+    fault(
+        "peer frozen",
+        "test_a_frozen_peer_is_found_by_the_watchdog test_a_frozen_peer_is_lost_at_the_deadline_and_not_merely_late",
+    ),
+    fault("link cut in mid-command", "test_a_link_cut_in_mid_command_is_lost"),
+    fault(
+        "reboot in mid-command",
+        "test_a_reboot_in_mid_command_is_lost_and_the_boot_id_tells_that_the_host_came_back",
+    ),
+    fault(
+        "a daemon left holding stdout",
+        "test_a_daemon_that_holds_the_output_delays_the_end_by_a_second "
+        "test_a_daemon_that_keeps_writing_is_left_after_five_seconds",
+    ),
+    fault("non-UTF-8 and binary output", "test_bytes_that_are_no_text_arrive_as_they_are"),
+    fault(
+        "NUL, CR, LF in values",
+        "test_values_arrive_byte_for_byte test_what_no_line_can_be_is_refused_before_connecting",
+    ),
+    fault(
+        "MaxSessions reached",
+        "test_where_sessions_are_few_further_connections_and_then_patience_serve_all "
+        "test_a_server_that_opens_no_session_is_told",
+    ),
+    fault(
+        "MaxStartups reached",
+        "test_a_full_waiting_room_is_told_after_three_knocks test_a_waiting_room_that_clears_lets_us_in",
+    ),
+    fault("unknown host key", "test_an_unknown_host_key_is_refused_as_openssh_does"),
+    fault("changed host key", "test_a_changed_host_key_is_refused_as_openssh_does"),
+    fault("revoked host key", "test_a_revoked_host_key_is_refused_as_openssh_does"),
+    fault("CA-signed host key", "not built: refused where OpenSSH would accept it; the plain key must be on file"),
+    fault("jump host, both keys recorded", "not built: hosts are reached directly"),
+    fault("sudo with right, wrong and no password", "not built: the key belongs to the account that acts"),
+    fault(
+        "keys that are not there, agent gone",
+        "test_a_key_that_is_not_there_or_no_key_is_told_before_connecting test_only_the_named_key_is_offered",
+    ),
+    fault(
+        "quoting through both hops",
+        "test_values_arrive_byte_for_byte test_the_line_on_the_screen_does_the_same_with_plain_ssh",
+    ),
+    fault(
+        "every line on the screen within a second",
+        "test_each_line_is_on_the_launchers_screen_within_a_second "
+        "test_each_line_is_on_stock_papermills_screen_within_a_second "
+        "test_each_line_is_in_the_notebook_within_a_second",
+    ),
+]

@@ -1,0 +1,50 @@
+"""A suite as a table: each fault, each way to meet it, and the tests that prove it or the reason why it cannot be met.
+
+The figure that a suite states at the end counts a fault only when all tests that its row names have passed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault; `ways` gives for each way the names of tests, or a text: "no: " why it cannot be met, "not built: "."""
+
+    name: str
+    ways: dict[str, str]
+
+    def tests(self) -> set[str]:
+        return {name for words in self.met() for name in words.split()}
+
+    def met(self) -> list[str]:
+        return [words for words in self.ways.values() if not words.startswith(("no: ", "not built: "))]
+
+    @property
+    def gap(self) -> bool:
+        return any(words.startswith("not built: ") for words in self.ways.values())
+
+
+def undefined(folder: Path, faults: list[Fault]) -> set[str]:
+    """Names of tests that stand in the table and nowhere in the folder's tests."""
+    sources = "\n".join(path.read_text() for path in folder.glob("test_*.py"))
+    return {name for fault in faults for name in fault.tests()} - set(re.findall(r"^def (test_\w+)\(", sources, re.M))
+
+
+def figure(reporter: Any, suite: str, folder: str, faults: list[Fault]) -> str:
+    """`suite B: 20 of 20 faults, 43 ways`; a test that failed or did not run proves nothing."""
+    ended = {how: _names(reporter, how, folder) for how in ("passed", "failed", "error", "skipped")}
+    proven = ended["passed"] - ended["failed"] - ended["error"] - ended["skipped"]
+    done = [fault for fault in faults if fault.tests() <= proven and not fault.gap]
+    gaps = [fault.name for fault in faults if fault.gap]
+    said = f"suite {suite}: {len(done)} of {len(faults)} faults, {sum(len(fault.met()) for fault in done)} ways"
+    return said + (f"; not built: {'; '.join(gaps)}" if gaps else "")
+
+
+def _names(reporter: Any, how: str, folder: str) -> set[str]:
+    reports = [r for r in reporter.stats.get(how, []) if getattr(r, "nodeid", "").startswith(folder)]
+    return {r.nodeid.rpartition("::")[2].partition("[")[0] for r in reports}
