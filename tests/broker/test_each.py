@@ -7,24 +7,24 @@ from typing import Any, cast
 
 import pytest
 
-from opsguide.broker.verbs import Verbs
+from opsguide.broker.work import Work
 from opsguide.errors import InputError
 
 LATER = {"each": {"later": 1}, "step": "move", "what": {"command": "vzctl start {ctid}"}}
 
 
-def verbs(mode: str) -> Verbs:
+def verbs(mode: str) -> Work:
     said = SimpleNamespace(write=lambda *a, **k: k, show=lambda event: None, number=lambda: 1)
     grounds = SimpleNamespace(element=SimpleNamespace(name="uh-01"))
-    return Verbs(cast(Any, grounds), cast(Any, said), cast(Any, None), cast(Any, None), mode)
+    return Work(cast(Any, grounds), cast(Any, said), cast(Any, None), cast(Any, None), mode)
 
 
 def test_rows_that_are_not_known_are_refused_in_apply() -> None:
     with pytest.raises(InputError, match="not known"):
-        verbs("apply")._each("change", LATER)
+        verbs("apply").each("change", LATER)
 
 
 def test_rows_that_are_not_known_stand_in_a_plan_as_a_rule() -> None:
     one = verbs("plan")
-    assert one._each("change", LATER) == []
+    assert one.each("change", LATER) == []
     assert [(e["step"], e["later"], e["on"]) for e in one.listed] == [("move", "vzctl start {ctid}", "uh-01")]

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from opsguide.broker import invariants, opened, related, settling
+from opsguide.broker import changing, invariants, opened, related, settling
 from opsguide.broker.commands import Seen
 from opsguide.broker.opened import Note
 from opsguide.broker.order import Steps
 from opsguide.broker.state import Hold, Locks, State
 from opsguide.broker.targets import Grounds, Target, targets
-from opsguide.broker.verbs import Verbs
+from opsguide.broker.work import Work
 from opsguide.errors import FailedError, HeldError, LockedError, StoreError
 from opsguide.reach.inventory import Platform
 
@@ -219,12 +219,12 @@ def test_a_run_that_succeeds_keeps_its_changes_but_what_is_out_stays_noted(state
         run="r1", person="Ana", show=lambda event: None,
         write=lambda type, **fields: written.append((type, fields["undo"])),
     )  # fmt: skip
-    verbs = Verbs(host, commands, state, Steps(["do"]), "apply")
+    verbs = Work(host, commands, state, Steps(["do"]), "apply")
     for what in ("drain", "systemctl stop {unit}"):
         change = target(host, what)
         opened.sent(state, opened.about(host, commands, change, ""), lambda: Seen("ok"))
-        verbs._opened(change, "")
-    verbs.keep()
+        changing._opened(verbs, change, "")
+    changing.keep(verbs)
     assert undos(state) == ["enable"]
     assert written[-1] == ("closed", "systemctl start crond")
     assert ("closed", "enable") not in written

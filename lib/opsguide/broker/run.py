@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from opsguide import __version__, places
-from opsguide.broker import calls, following, invariants, proof, related, requests, sources
+from opsguide.broker import calls, changing, following, invariants, proof, recorded, related, requests, sources
 from opsguide.broker.commands import Command, Commands, Reach
 from opsguide.broker.order import Steps
 from opsguide.broker.state import Locks, State
 from opsguide.broker.targets import Grounds, Target, own
-from opsguide.broker.verbs import Verbs
+from opsguide.broker.work import Work
 from opsguide.errors import InputError, OpsguideError, RefusedError, StoreError, UnknownError, UnreachableError
 from opsguide.guide import alive, decision, editions, kinds, scopes, services
 from opsguide.guide.parameters import COMMON, Parameters
@@ -51,8 +51,8 @@ class Asker:
 class Run:
     """A run that has begun: it has a record, an element and a mode."""
 
-    def __init__(self, folder: RunFolder, grounds: Grounds, verbs: Verbs, cell: decision.Decision) -> None:
-        self.folder, self.grounds, self.verbs, self.cell = folder, grounds, verbs, cell
+    def __init__(self, folder: RunFolder, grounds: Grounds, work: Work, cell: decision.Decision) -> None:
+        self.folder, self.grounds, self.work, self.cell = folder, grounds, work, cell
         self.locks = Locks()
         self.cells = sources.Sources(folder.intent["runbook"]["name"])
         self.open_cell: dict[str, Any] | None = None
@@ -65,15 +65,15 @@ class Run:
     @property
     def commands(self) -> Commands:
         """The sender of this run."""
-        return self.verbs.commands
+        return self.work.commands
 
     def facts(self) -> dict[str, Any]:
         """What the notebook is told of its run."""
-        return {"run": self.folder.run, "mode": self.verbs.mode, "element": shape(self.grounds.element)}
+        return {"run": self.folder.run, "mode": self.work.mode, "element": shape(self.grounds.element)}
 
     def step(self, slug: str, applies: bool) -> None:
         """Start a step."""
-        step = self.verbs.steps.start(slug, applies)
+        step = self.work.steps.start(slug, applies)
         self.refusal = None
         step.cell = self.open_cell["cell"] if self.open_cell else 0
         event = self.commands.write("step", step=slug, attempt=step.attempt, applies=applies, words="")
@@ -85,7 +85,7 @@ class Run:
         if not wanted or name != self.grounds.parameters.get(wanted):
             raise InputError(f"run.service takes the run's own service, the parameter {wanted or '(none)'}")
         found = services.find(self.grounds.kind, element.component, name)
-        self.grounds = self.verbs.grounds = replace(self.grounds, service=found)
+        self.grounds = self.work.grounds = replace(self.grounds, service=found)
         peer = self.grounds.platform.element(element.peer) if element.peer and found.drained else None
         return {
             "name": found.name,
@@ -105,10 +105,10 @@ class Run:
                 next=f"eligible: {', '.join(found)}",
             )
         names = tuple(named or found)
-        if self.verbs.mode == "apply" and kind in related.changed_kinds(self.grounds):
-            self.locks.join(related.reserve(self.verbs.state, names, self.locks, self.holder()))
+        if self.work.mode == "apply" and kind in related.changed_kinds(self.grounds):
+            self.locks.join(related.reserve(self.work.state, names, self.locks, self.holder()))
         if kind == self.grounds.element.kind:
-            self.grounds = self.verbs.grounds = replace(self.grounds, chosen=names)
+            self.grounds = self.work.grounds = replace(self.grounds, chosen=names)
         return [shape(found[n]) for n in names]
 
     def holder(self) -> dict[str, Any]:
@@ -138,41 +138,41 @@ class Run:
         """A cell ended; one that failed fails the step that it began."""
         self.commands.write("cell-end", cell=number, state=state, seconds=seconds)
         self.open_cell = None
-        step = self.verbs.steps.current
+        step = self.work.steps.current
         if state != "ok" and step and step.cell == number:
-            self.verbs.steps.fail("interrupt" if state == "interrupted" else "error")
+            self.work.steps.fail("interrupt" if state == "interrupted" else "error")
 
     def refused(self, error: OpsguideError) -> None:
         """Journal a refusal that came in mid-run."""
-        if self.verbs.steps.failed() is None:
+        if self.work.steps.failed() is None:
             self.refusal = error
-        self.verbs.steps.fail("refusal")
+        self.work.steps.fail("refusal")
         self.commands.write(
-            "refused", **refusal(error, self.verbs.steps.current.slug if self.verbs.steps.current else "")
+            "refused", **refusal(error, self.work.steps.current.slug if self.work.steps.current else "")
         )
 
     def finish(self) -> dict[str, Any]:
         """Seal a run whose steps are all done."""
-        self.verbs.steps.all_done()
-        if self.verbs.unknown:
+        self.work.steps.all_done()
+        if self.work.unknown:
             raise UnknownError("a change of this run is unknown", next=f"opsguide resume {self.folder.run} --found …")
-        if self.verbs.mode == "request":
-            requests.write(self.folder, self.grounds, self.cell, self.verbs.listed)
+        if self.work.mode == "request":
+            requests.write(self.folder, self.grounds, self.cell, self.work.listed)
             return self.end("requested", 3, f"request written for {self.cell.who_may}; {self.cell.next}")
-        if self.verbs.mode == "plan":
+        if self.work.mode == "plan":
             return self.end("succeeded", 0, self._planned())
-        self.verbs.keep()
+        changing.keep(self.work)
         return self.end("succeeded", 0, self._done())
 
     def _planned(self) -> str:
         """Seal the plan into the record; how many changes it lists."""
-        count = sum(e["verb"] in ("change", "edit") for e in self.verbs.listed)
-        digest = following.write_plan(self.folder, self.verbs.listed, self.verbs.pins)
+        count = sum(e["verb"] in ("change", "edit") for e in self.work.listed)
+        digest = following.write_plan(self.folder, self.work.listed, self.work.pins)
         return f"planned: {count} change{'' if count == 1 else 's'} listed, nothing changed; plan {digest[:12]}"
 
     def _done(self) -> str:
         """What was done, what was passed over, and whether cells were the operator's own."""
-        passed, own = self.verbs.steps.passed_over(), self.own_cells
+        passed, own = self.work.steps.passed_over(), self.own_cells
         cells = f"{own} cell{'s' if own > 1 else ''} not the runbook's" if own else ""
         return "; ".join(
             filter(None, ("every step done and proved", f"passed over: {', '.join(passed)}" if passed else "", cells))
@@ -182,9 +182,9 @@ class Run:
         """Seal a run that nobody will finish, with the truth."""
         if self.sealed:
             return
-        failed = self.verbs.steps.failed()
-        self.verbs.reboots.leave(self.commands)
-        if self.verbs.unknown:
+        failed = self.work.steps.failed()
+        self.work.reboots.leave(self.commands)
+        if self.work.unknown:
             self.end("unknown", 5, f"{self.trouble or how}; a change is unknown and its element is held")
         elif self.refusal:
             self.end("refused", self.refusal.exit_code, self.refusal.words)
@@ -199,7 +199,7 @@ class Run:
             if self.open_cell:
                 done = "ok" if state in ("succeeded", "requested") else "interrupted"
                 self.commands.write("cell-end", cell=self.open_cell["cell"], state=done, seconds=0)
-            if against := following.compared(self.verbs.follow, self.verbs.made):
+            if against := following.compared(self.work.follow, self.work.made):
                 self.commands.show(self.commands.write("compared", **against))
             sealed = sealing.seal(self.folder, state, status, why)
             self.sealed = state
@@ -243,8 +243,8 @@ def begin(
     if scope is None:
         scope = scopes.Scope(activity.slug, "", (), Parameters(), (), (), {})
     grounds = Grounds(platform, scope, element, kind, parameters, chosen)
-    verbs = Verbs(grounds, commands, state, Steps(scope.steps), cell.mode, follow=follow)
-    run = Run(folder, grounds, verbs, cell)
+    work = Work(grounds, commands, state, Steps(scope.steps), cell.mode, follow=follow)
+    run = Run(folder, grounds, work, cell)
     watch(run)
     cells = request.get("cells")
     run.cells_so_far([str(source) for source in cells] if isinstance(cells, list) else [])
@@ -273,7 +273,7 @@ def _admit(run: Run, state: State, asker: Asker, reach: Reach) -> None:
     _prove(run, reach)
     if cell.mode == "apply":
         invariants.refuse_reboot(run.grounds, run.commands, state)
-    run.verbs.compare_with_plan()
+    recorded.compare_with_plan(run.work)
 
 
 def _prove(run: Run, reach: Reach) -> None:

@@ -23,6 +23,7 @@ from typing import Any
 from opsguide import __version__
 from opsguide.broker.resume import resume
 from opsguide.broker.run import Asker, Run, begin
+from opsguide.broker.verbs import VERBS
 from opsguide.broker.world import World
 from opsguide.errors import HeldError, InputError, LockedError, OpsguideError, RefusedError, StoreError
 from opsguide.guide import editions, scopes
@@ -120,7 +121,7 @@ class Session:
         except Exception as error:
             traceback.print_exc()
             if self.run and not silent:
-                self.run.verbs.steps.fail("error")
+                self.run.work.steps.fail("error")
             self._failed(
                 request,
                 OpsguideError(
@@ -138,7 +139,7 @@ class Session:
     def _failed(self, request: dict[str, Any], error: OpsguideError, silent: bool) -> None:
         if self._interrupted and not silent:
             if self.run:
-                self.run.verbs.steps.fail("interrupt")
+                self.run.work.steps.fail("interrupt")
             return self._reply(request, {})
         if self.run and not silent:
             self.run.trouble = error.words
@@ -255,7 +256,7 @@ class Session:
 
 
 def _verb(name: str) -> Callable[[Session, dict[str, Any]], Any]:
-    return lambda session, request: getattr(session._of_run().verbs, name)(request)
+    return lambda session, request: VERBS[name](session._of_run().work, request)
 
 
 DEEDS: dict[str, Callable[[Session, dict[str, Any]], Any]] = {
@@ -270,9 +271,5 @@ DEEDS: dict[str, Callable[[Session, dict[str, Any]], Any]] = {
     "cell": Session._cell,
     "output": Session._output,
     "cell-end": Session._cell_end,
-    "look": _verb("look"),
-    "require": _verb("require"),
-    "change": _verb("change"),
-    "edit": _verb("edit"),
-    "prove": _verb("prove"),
+    **{name: _verb(name) for name in VERBS},
 }

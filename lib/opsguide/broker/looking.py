@@ -1,0 +1,132 @@
+"""look and require.
+
+- A look is sent in every mode; unmet it fails in plan and apply, and is evidence in a request.
+- A look with when="apply" is sent in apply only; with among= it may return no row that the plan did not see.
+- A look at the starting state is sealed in a plan, compared with it in its run, and kept when a run goes on.
+- What the followed run has removed from the platform is not asked.
+- require is recorded as judged in the notebook, with its inputs; it never blocks a request.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from opsguide.broker import pins, rows, service_map
+from opsguide.broker.commands import Command, Seen
+from opsguide.broker.order import Step
+from opsguide.broker.targets import Target
+from opsguide.broker.work import Work, debt
+from opsguide.errors import FailedError
+from opsguide.guide import expectations
+
+AT_ONCE = 16
+
+
+def look(work: Work, request: dict[str, Any]) -> dict[str, Any]:
+    """{answers: [{on, text, exit, state}]} or {later: number}."""
+    step = work.step(request)
+    if service_map.asked(request):
+        return _look_at_services(work, step, request)
+    found = work.targets("look", step, request)
+    expect = expectations.checked(request.get("expect"))
+    if request.get("when") == "apply" and work.mode != "apply":
+        work.later += 1
+        work.list_planned(found, "look", step, expectations.words(expect), "known only in apply")
+        return {"later": work.later}
+    there = [t for t in found if not work.follow.gone(t)]
+    answers = [not_asked(work, step, t) for t in found if t not in there]
+    commands = [_look(work, step, t, request) for t in there]
+    for command, seen in zip(commands, _ask_all(work, commands), strict=True):
+        if command.pin:
+            _pinned(work, step, command, seen, request)
+        if seen.state != "ok" and work.mode != "request":
+            raise work.failed("look", command.target, seen, request)
+        step.owed.pop(debt("look", command.target), None)
+        work.rows.saw(seen.text)
+        answers.append({"on": command.target.element.name, "text": seen.text, "exit": seen.exit, "state": seen.state})
+    if request.get("among") is not None and work.mode == "apply":
+        _refuse_outside(work, answers, request["among"])
+    return {"answers": answers}
+
+
+def _look(work: Work, step: Step, target: Target, request: dict[str, Any]) -> Command:
+    pin = request.get("pin") is True
+    judged = not (pin and (step.slug, target.key) in work.follow.seen)
+    deadline = work.deadline(request, target)
+    return Command(target, "look", step.slug, deadline, expect=request.get("expect"), pin=pin, judged=judged)
+
+
+def not_asked(work: Work, step: Step, target: Target) -> dict[str, Any]:
+    """The recorded answer of what the followed run has removed from the platform."""
+    work.note(f"not asked, {work.follow.run} has removed {target.element.name} from the platform: {target.shown}")
+    text = work.follow.seen.get((step.slug, target.key), "")
+    work.rows.saw(text)
+    return {"on": target.element.name, "text": text, "exit": 0, "state": "ok"}
+
+
+def _pinned(work: Work, step: Step, command: Command, seen: Seen, request: dict[str, Any]) -> None:
+    """A look at the starting state: sealed in a plan, compared with it in its run, kept when a run goes on."""
+    key = (step.slug, command.target.key)
+    if key in work.follow.seen:
+        words = pins.kept(seen, work.follow.seen[key], request.get("expect"))
+        return work.note(f"{words} ({work.follow.run})")
+    if work.follow.plan and seen.state == "ok":
+        pins.refuse_moved(work.follow.plan.pin(*key), command.target, seen.text, work.follow.plan.run)
+    if seen.state == "ok":
+        work.pins.append(pins.of(step.slug, command.target, seen.text, request))
+    return None
+
+
+def _ask_all(work: Work, commands: list[Command]) -> list[Seen]:
+    """One look as it comes; several at the same time, shown one after another when all have answered."""
+    if len(commands) == 1:
+        return [work.commands.send(commands[0])]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = list(pool.map(lambda c: work.commands.send(replace(c, screen="nothing")), commands))
+    for seen in found:
+        work.commands.show(seen.sent)
+        work.commands.show_answer(seen)
+    return found
+
+
+def _refuse_outside(work: Work, answers: list[dict[str, Any]], among: list[dict[str, Any]]) -> None:
+    outside = rows.outside([a["text"] for a in answers], among)
+    if outside:
+        work.steps.fail("look")
+        raise FailedError(
+            "the answer has a row that the plan did not see",
+            answer=outside[:200],
+            next="look again from the first step",
+        )
+
+
+def _look_at_services(work: Work, step: Step, request: dict[str, Any]) -> dict[str, Any]:
+    """The service map as a look: one answer an element, a line a check."""
+    wanted = service_map.wanted(request.get("expect"))
+    found = work.alive.ask(work.commands, service_map.checks(work.grounds, request), step.slug, "look")
+    work.alive.remember(found)
+    service_map.tell(work.commands, found)
+    bad = [one for one in found if not one.healthy]
+    step.owed.pop(("look", "services"), None)
+    if bad and wanted and work.mode != "request":
+        raise work.unhealthy("look", bad)
+    texts = service_map.texts(found)
+    for text in texts.values():
+        work.rows.saw(text)
+    return {"answers": [{"on": on, "text": text, "exit": 0, "state": "ok"} for on, text in texts.items()]}
+
+
+def require(work: Work, request: dict[str, Any]) -> None:
+    """Journal what the notebook judged; FailedError when it did not hold."""
+    met, words = request.get("met") is True, str(request.get("words", ""))[:400]
+    step, inputs = work.step(request), request.get("inputs", {})
+    work.commands.show(
+        work.commands.write("require", step=step.slug, met=met, words=words, inputs=inputs, judged="in the notebook")
+    )
+    if met:
+        step.owed.pop(("require", words), None)
+    elif work.mode != "request":
+        work.steps.fail("require", ("require", words), words)
+        raise FailedError(f"not so: {words}", next="see what the looks above answered")
