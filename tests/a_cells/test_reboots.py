@@ -13,6 +13,7 @@ import yaml
 
 from desk import BINARIES, REPOSITORY, Desk, wait_for
 from kernels import Hand
+from stepping import stepped
 
 pytestmark = pytest.mark.lab
 RUNBOOK = REPOSITORY / "runbooks" / "05-rebooting-host-container.ipynb"
@@ -233,3 +234,64 @@ def test_a_container_that_does_not_come_back_is_named_and_keeps_no_other_waiting
     assert desk.record().state == "succeeded"
     starts = [e["slots"]["ctid"] for e in desk.record().sent("change") if e["template"] == "vzctl start {ctid}"]
     assert starts == ["201", "202", "201"]
+
+
+GIVEN = {"element": "uh-01", "confirm": "uh-01", "boot_wait": "2 min", "mode": "apply", "reason": "test"}
+
+
+@pytest.mark.parametrize("way", ["papermill", "by hand"])
+def test_a_user_host_is_rebooted_in_the_other_ways_too(desk: Desk, mended: Any, tmp_path: Path, way: str) -> None:
+    lab = mended
+    before, ran = boot_ids(lab, "uh-01", "node101", "node103"), running(lab, "uh-01")
+    if way == "papermill":
+        given = tmp_path / "given.yml"
+        given.write_text(yaml.safe_dump(GIVEN))
+        done = desk.run("papermill", str(RUNBOOK), str(tmp_path / "out.ipynb"), "-f", str(given), timeout=240)
+        assert done.code == 0, done
+    else:
+        hand = Hand(desk, RUNBOOK.name, GIVEN)
+        try:
+            hand.up_to("finish")
+        finally:
+            hand.close()
+    assert moved(before, boot_ids(lab, *before))
+    assert running(lab, "uh-01") == ran
+    assert desk.record().state == "succeeded"
+
+
+def test_a_reboot_is_carried_out_as_planned(desk: Desk, mended: Any) -> None:
+    lab = mended
+    assert stepped(desk, RUNBOOK.name, **{**GIVEN, "mode": "plan"}) is None
+    before = boot_ids(lab, "uh-01")
+    assert stepped(desk, RUNBOOK.name, **GIVEN, follows=desk.record().intent["run"]) is None
+    assert moved(before, boot_ids(lab, "uh-01"))
+    assert desk.record().events("compared")[0]["not_made"] == []
+
+
+def test_with_the_platform_api_failing_at_each_call_in_turn_the_host_is_rebooted_once_and_the_record_is_true(
+    desk: Desk, mended: Any
+) -> None:
+    lab, ended = mended, []
+    for number in range(1, 30):
+        lab.restore()
+        before, begun = boot_ids(lab, "uh-01"), len(lab.api_requests())
+        lab.api_fault(f"fail-at={number}")
+        error = stepped(desk, RUNBOOK.name, **GIVEN)
+        if len(lab.api_requests()) - begun < number:
+            break
+        lab.api_fault("")
+        runs = [desk.record()]
+        ended.append((lab.api_requests()[begun + number - 1]["method"].rpartition(".")[2], runs[0].state))
+        if error is not None:
+            assert runs[0].state == "failed", ended
+            assert stepped(desk, RUNBOOK.name, **GIVEN, follows=runs[0].intent["run"]) is None, ended
+            runs.append(desk.record())
+        reboots = [e for run in runs for e in run.sent("change") if e["template"] == "systemctl reboot"]
+        assert len(reboots) == 1, ended
+        assert moved(before, boot_ids(lab, "uh-01"))
+        assert running(lab, "uh-01") == {"101", "102", "103"}
+        hosts = json.loads(Path("/var/lib/opsguide-lab/api/state.json").read_text())["hosts"]
+        assert [h["status"] for h in hosts if h["hostname"].startswith("uh-01")] == ["ACTIVE"], ended
+    print(f"the platform API failed at each of {len(ended)} calls in turn: {ended}")
+    assert len(ended) >= 7
+    assert {state for _, state in ended} == {"failed", "succeeded"}

@@ -20,6 +20,8 @@ from opsguide.record.archive import UNFINISHED
 from opsguide.record.summary import summary
 
 SEAL_SECONDS = 30.0
+FULL_SECONDS = 2.0
+"""How long a record is waited for when its store is full: it is not sealed before somebody makes room."""
 APPEAR_SECONDS = 2.0
 PAUSE = 0.02
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import click
 
-from opsguide.errors import InputError, OpsguideError, StoreError
+from opsguide.errors import InputError, OpsguideError, StoreError, UnknownError
 from opsguide.launch import asked as asking
 from opsguide.launch import given as giving
 from opsguide.launch.asked import Asked
 from opsguide.launch.complete import activities, elements, parameters, runs
-from opsguide.launch.outcome import APPEAR_SECONDS, Outcome, find, of, sealed
+from opsguide.launch.outcome import APPEAR_SECONDS, FULL_SECONDS, SEAL_SECONDS, Outcome, find, of, sealed
 from opsguide.launch.setting import Command, Setting, json_option, print_error, print_json
 
 
@@ -161,7 +161,13 @@ def perform(
                        element=asked.element.name, mode=asked.mode), False  # fmt: skip
     if ended.error == "UnknownError":
         _closed_by_another(setting)
-    outcome = of(sealed(folder, _waiting))
+    try:
+        outcome = of(sealed(folder, _waiting, FULL_SECONDS if ended.error == "StoreError" else SEAL_SECONDS))
+    except UnknownError as error:
+        if ended.error != "StoreError":
+            raise
+        then = "make room, then `opsguide verify last` closes the record with the truth"
+        raise StoreError(ended.words, where=error.where, next=then) from None
     if ended.error == "StoreError" and outcome.exit == 0:
         raise StoreError(f"the run succeeded, but its output was not kept: {ended.words}", where=outcome.record)
     return outcome, not ended.error
