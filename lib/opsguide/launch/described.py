@@ -7,7 +7,7 @@ from typing import Any
 from opsguide.guide import invariants, scopes, services
 from opsguide.guide.decision import decide
 from opsguide.guide.editions import Activity, Edition
-from opsguide.guide.kinds import KINDS, words
+from opsguide.guide.kinds import KINDS, NOT_APPLICABLE, words
 from opsguide.guide.parameters import Parameter
 from opsguide.guide.scopes import Entry, Scope
 from opsguide.launch.columns import aligned
@@ -27,18 +27,18 @@ def described(edition: Edition, activity: Activity) -> dict[str, Any]:
         "invariants": [],
     }  # fmt: skip
     if scope:
-        found |= _of_scope(scope)
+        found |= _of_scope(scope, [k for k, v in verdicts.items() if v.party != NOT_APPLICABLE])
     return found
 
 
-def _of_scope(scope: Scope) -> dict[str, Any]:
+def _of_scope(scope: Scope, kinds: list[str]) -> dict[str, Any]:
     own = [e for e in scope.entries if e not in scopes.common_looks()]
     return {
         "parameters": [parameter(p) for p in scope.parameters.known.values()],
         "services": _services() if scope.service else {},
         "service": scope.service,
         "steps": list(scope.steps),
-        "commands": {kind: [_entry(e) for e in own if kind in e.kinds] for kind in KINDS},
+        "commands": {kind: [_entry(e) for e in own if kind in e.kinds] for kind in kinds},
         "related": {kind: list(names) for kind, names in scope.related.items()},
         "invariants": invariants.load().applying({e.effect for e in own}),
         "files": [{"path": f.path, "check": f.check} for f in scope.files],
@@ -63,7 +63,7 @@ def _services() -> dict[str, dict[str, list[str]]]:
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
-    return {"verb": entry.verb, "template": entry.template, "on": list(entry.on), "api": entry.args}
+    return {"verb": entry.verb, "template": entry.template, "on": list(entry.on), "api": entry.args, "steps": list(entry.steps)}
 
 
 def lines(found: dict[str, Any]) -> list[str]:
@@ -111,4 +111,6 @@ def _command(row: dict[str, Any]) -> str:
 
 
 def _on(row: dict[str, Any]) -> str:
-    return "" if row["on"] == ["element"] else f"on {', '.join(row['on'])}"
+    where = "" if row["on"] == ["element"] else f"on {', '.join(row['on'])}"
+    step = f"in step {', '.join(row['steps'])}" if row["steps"] else ""
+    return ", ".join(filter(None, (step, where)))
