@@ -63,7 +63,8 @@ def _services() -> dict[str, dict[str, list[str]]]:
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
-    return {"verb": entry.verb, "template": entry.template, "on": list(entry.on), "api": entry.args, "steps": list(entry.steps)}
+    lists = {"on": list(entry.on), "steps": list(entry.steps)}
+    return {"verb": entry.verb, "template": entry.template, "api": entry.args, **lists}
 
 
 def lines(found: dict[str, Any]) -> list[str]:
