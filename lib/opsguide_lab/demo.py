@@ -17,38 +17,32 @@ COMMAND = (sys.executable, "-m", "opsguide.launch")
 
 @dataclass(frozen=True)
 class Part:
-    """One run of the demo: what it shows, its command line, the exit code that is right."""
+    """One command of the demo: what it shows, its words after `opsguide`, the exit code that is right."""
 
     shows: str
-    activity: str
-    element: str
-    parameters: tuple[str, ...]
+    words: tuple[str, ...]
     exit: int = 0
 
 
+def _part(shows: str, how: str, activity: str, element: str, *parameters: str, exit: int = 0) -> Part:
+    settings = tuple(word for parameter in parameters for word in ("-p", parameter))
+    return Part(f"{shows} ({element})", (how, activity, "--on", element, *settings, "--reason", WHY), exit)
+
+
+RESTART, EDIT, REBOOT, EMPTY = (
+    "restarting-processes", "editing-system-files", "rebooting-host-container", "user-host-decommission",
+)  # fmt: skip
+OWNER = ("path=/etc/motd", "settings=owner = opsguide demo")
 PARTS = (
-    Part("a service of a user host", "restarting-processes", "uh-01", ("service=zabbix-agent", "settle=3 s")),
-    Part(
-        "a service of an infrastructure host", "restarting-processes", "ih-01", ("service=zabbix-agent", "settle=3 s")
-    ),
-    Part(
-        "one member of a pair: drained, restarted, enabled",
-        "restarting-processes",
-        "hcore1",
-        ("service=nginx", "settle=3 s"),
-    ),
-    Part("a service of an end-user container, by the platform", "restarting-processes", "node101", ("service=nginx",)),
-    Part(
-        "a file of a user host", "editing-system-files", "uh-01", ("path=/etc/motd", "settings=owner = opsguide demo")
-    ),
-    Part(
-        "a file in an infrastructure container: Jelastic Operations",
-        "editing-system-files",
-        "hcore1",
-        ("path=/etc/motd", "settings=owner = opsguide demo"),
-        3,
-    ),
-    Part("a cell that is N/A", "user-host-decommission", "ih-01", (), 4),
+    _part("a service of a user host", "run", RESTART, "uh-01", "service=zabbix-agent", "settle=2 s"),
+    _part("one of a pair: drained, restarted, enabled", "run", RESTART, "hcore1", "service=nginx", "settle=2 s"),
+    _part("a service of an end-user container, by the platform", "run", RESTART, "node101", "service=nginx"),
+    _part("a plan of an edit: looked at, nothing changed", "plan", EDIT, "uh-01", *OWNER),
+    Part("that plan carried out, exactly (uh-01)", ("run", "--plan", "last", "--reason", WHY)),
+    _part("a host rebooted, its containers back", "run", REBOOT, "uh-01", "confirm=uh-01", "boot_wait=2 min"),
+    _part("a host evacuated and removed", "run", EMPTY, "uh-02", "confirm=uh-02"),
+    _part("a cell of Jelastic Operations", "run", EDIT, "hcore1", *OWNER, exit=3),
+    _part("a cell that is N/A", "run", EMPTY, "ih-01", exit=4),
 )
 MEANING = {0: "succeeded", 3: "request written for Jelastic Operations", 4: "refused: not applicable"}
 
@@ -59,16 +53,16 @@ def main() -> int:
     if missing:
         print("The demo needs the practice platform, and this machine cannot run it: " + "; ".join(missing))
         return 2
-    opsguide_lab.up(lambda words: print(f"lab: {words}", flush=True))
+    opsguide_lab.up(_lab)
     verdicts = [(part, *_run(part)) for part in PARTS]
+    print("\nThe host that was removed comes back to the lab:\n", flush=True)
+    opsguide_lab.up(_lab)
     print("\nThe table (edition of the lab):\n", flush=True)
     _say("matrix")
     print("\nThe verdicts:\n")
     for part, code, seconds in verdicts:
         mark = "as it should" if code == part.exit else f"WRONG, {part.exit} was expected"
-        print(
-            f"  exit {code} in {seconds:4.1f} s  {part.shows} ({part.element}): {MEANING.get(code, 'failed')}, {mark}"
-        )
+        print(f"  exit {code} in {seconds:4.1f} s  {part.shows}: {MEANING.get(code, 'failed')}, {mark}")
     records = os.environ.get("OPSGUIDE_RECORDS") or Path(__file__).resolve().parents[2] / "records"
     print(f"\nThe records are in {records}; each has a notebook and report.html to read. Checking all:\n", flush=True)
     verified = _say("verify", "--all")
@@ -76,11 +70,14 @@ def main() -> int:
     return 0 if verified == 0 and all(code == part.exit for part, code, _ in verdicts) else 1
 
 
+def _lab(words: str) -> None:
+    print(f"lab: {words}", flush=True)
+
+
 def _run(part: Part) -> tuple[int, float]:
     print(f"\n######## {part.shows}\n", flush=True)
-    settings = [word for parameter in part.parameters for word in ("-p", parameter)]
     start = time.monotonic()
-    code = _say("run", part.activity, "--on", part.element, *settings, "--reason", WHY)
+    code = _say(*part.words)
     return code, time.monotonic() - start
 
 
