@@ -39,6 +39,8 @@ HOST = ("kind", "address", "port", "id", "group", "joining", "machine_id")
 CONTAINER = ("kind", "host", "ctid", "component", "peer", "env", "node", "machine_id")
 NAME = r"[a-z0-9][a-z0-9-]{0,62}"
 _NAME_WORDS = "a name of lower-case letters, digits and dashes"
+EDITION = rf"{NAME}|[A-Za-z0-9._/-]{{1,255}}\.csv"
+_EDITION_WORDS = "the name of a shipped edition, or a CSV file, relative to this file"
 _DOMAIN = r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
 _BIG = 2**53
 
@@ -79,7 +81,7 @@ def load(path: Path | str) -> Platform:
     return Platform(
         name=top.text("platform", form=NAME, fits=_NAME_WORDS),
         practice=top.flag("practice"),
-        edition=top.text("edition", form=NAME, fits=_NAME_WORDS),
+        edition=top.text("edition", form=EDITION, fits=_EDITION_WORDS),
         domain=top.text("domain", form=_DOMAIN, fits="a domain name"),
         file=file,
         digest=hashlib.sha256(content).hexdigest(),
