@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-HOST_PACKAGES := mmdebstrap systemd-container openssh-client openssh-server iproute2 util-linux curl jq chromium
+HOST_PACKAGES := mmdebstrap systemd-container openssh-client openssh-server iproute2 util-linux curl jq
+TEST_PACKAGES := chromium
 
-.PHONY: help install demo test lint tidy bench clean
+.PHONY: help install demo test lint tidy runbook bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -19,7 +20,8 @@ $(BIN)/.installed: requirements.lock pyproject.toml
 demo: install ## the main job on the practice platform, from the table to sealed records
 	@$(BIN)/python -m opsguide_lab.demo
 
-test: install ## everything: rules, wire, lab, notebooks
+test: install ## everything: rules, wire, lab, notebooks; as root also the host packages that only tests need
+	@sh tests/packages.sh $(TEST_PACKAGES)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: install ## ruff and mypy
@@ -30,6 +32,9 @@ lint: install ## ruff and mypy
 tidy: install ## mend the form of code and runbooks
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
 	@$(BIN)/python tests/tidy_notebooks.py runbooks
+
+runbook: install ## a runbook to fill in, from its scope: make runbook ACTIVITY=slug
+	@$(BIN)/python tests/new_runbook.py "$(ACTIVITY)"
 
 bench: install ## figures as ratios against named peers in the same run
 	@$(BIN)/python -m benchmarks

@@ -35,7 +35,9 @@ def jupyter(desk: Desk, tmp_path: Path) -> Iterator[Jupyter]:
 @pytest.fixture
 def tab(jupyter: Jupyter) -> Iterator[Tab]:
     if not CHROMIUM:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("chromium is not installed")
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(
+            "chromium is not installed: make test as root installs it, or apt-get install chromium"
+        )
     chromium = Chromium()
     yield Tab(chromium, jupyter)
     chromium.close()

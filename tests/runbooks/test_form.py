@@ -1,5 +1,7 @@
 """The form of every runbook, read as data: cells, prose, parameters, and templates that are the scope's to the letter.
 
+The table is that of the platform (OPSGUIDE_PLATFORM), the runbooks those of OPSGUIDE_HOME: a private one is held as well.
+
 Each rule is a function that fails on a notebook that breaks it; below, one mutation for each rule shows that it can fail.
 """
 
@@ -19,11 +21,13 @@ import nbformat
 import pytest
 
 import opsguide
+from opsguide import places
 from opsguide.guide import editions, kinds, scopes
+from opsguide.launch.setting import Setting
 
-RUNBOOKS = Path(__file__).resolve().parents[2] / "runbooks"
+RUNBOOKS = places.runbooks()
 FILES = sorted(p for p in RUNBOOKS.glob("*.ipynb") if p.name != "start-here.ipynb")
-SEED = editions.load("seed")
+TABLE = Setting().edition()
 VERBS = {"look": "look", "prove": "look", "change": "change"}
 FACTS = ["Row of the table", "Who may", "What it changes", "Downtime", "Safe to run again", "Provenance"]
 LOOPS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -67,16 +71,18 @@ class Book:
 
     @cached_property
     def activity(self) -> editions.Activity:
-        return SEED.activity(self.name)
+        return TABLE.activity(self.name)
 
     @cached_property
     def scope(self) -> scopes.Scope:
         found = scopes.load(self.activity.slug)
-        assert found, f"{self.name} has no scope"
+        assert found, f"{self.name} has no scope: write scopes/{self.activity.slug}.toml (docs/scopes.md)"
         return found
 
     def cell(self, name: str) -> dict[str, Any]:
-        return next(c for c in self.cells if c["id"] == name)
+        found = [c for c in self.cells if c["id"] == name]
+        assert found, f"there is no cell {name}"
+        return found[0]
 
 
 def source(cell: dict[str, Any]) -> str:
@@ -147,18 +153,21 @@ def is_a_notebook_of_the_written_form(book: Book) -> None:
 
 
 def is_named_as_its_row_of_the_table(book: Book) -> None:
-    assert book.name == book.activity.runbook
+    assert book.name == book.activity.runbook, f"the row of the table asks for the file name {book.activity.runbook}"
     title = source(book.cell("title"))
-    assert title.startswith(f"# {book.activity.title}\n\n")
+    assert title.startswith(f"# {book.activity.title}\n\n"), f"cell title: begin with # {book.activity.title}"
     assert len(title.strip().split("\n\n")) == 2, "a title and one paragraph"
 
 
 def has_its_cells_in_order(book: Book) -> None:
     steps = [c["id"] for c in book.code if step_of(c)]
-    assert book.ids[:7] == ["title", "facts", "about-parameters", "parameters", "about-begin", "begin", "about-look"]
-    assert book.ids[-3:] == ["if-it-goes-wrong", "about-finish", "finish"]
-    assert steps[0] == "look"
-    assert "about-verify" in book.ids
+    first = ["title", "facts", "about-parameters", "parameters", "about-begin", "begin", "about-look"]
+    assert book.ids[:7] == first, f"the first cells are {', '.join(first)}"
+    assert book.ids[-3:] == ["if-it-goes-wrong", "about-finish", "finish"], (
+        "the last: if-it-goes-wrong, about-finish, finish"
+    )
+    assert steps[:1] == ["look"], "the first step is look"
+    assert "about-verify" in book.ids, "a cell about-verify stands before the last steps"
     assert book.ids.index(steps[-1]) == len(book.ids) - 4 > book.ids.index("about-verify"), "the last steps verify"
     assert [c["id"] for c in book.code] == ["parameters", "begin", *steps, "finish"]
 
@@ -183,7 +192,8 @@ def ids_are_words_and_those_of_steps_are_their_slugs(book: Book) -> None:
 
 
 def steps_are_the_scopes_in_order(book: Book) -> None:
-    assert tuple(step_of(c) for c in book.code if step_of(c)) == book.scope.steps
+    steps = [step_of(c) for c in book.code if step_of(c)]
+    assert steps == list(book.scope.steps), f"the scope has the steps {', '.join(book.scope.steps)}, in this order"
 
 
 def a_step_begins_its_cell(book: Book) -> None:
@@ -196,14 +206,15 @@ def a_step_begins_its_cell(book: Book) -> None:
 
 
 def the_first_step_only_looks(book: Book) -> None:
-    assert {use.verb for use in uses_in(book.cell("look"))} == {"look"}
+    assert {use.verb for use in uses_in(book.cell("look"))} == {"look"}, "the first step looks, and changes nothing"
     assert "step.edit" not in source(book.cell("look"))
 
 
 def a_cell_has_at_most_8_lines(book: Book) -> None:
     """Parameters stand one a line and are read as a form: 12."""
     for cell in book.code:
-        assert len(source(cell).splitlines()) <= 8 or cell["id"] == "parameters", cell["id"]
+        lines = len(source(cell).splitlines())
+        assert lines <= 8 or cell["id"] == "parameters", f"{cell['id']}: {lines} lines, 8 are the most"
 
 
 def a_cell_holds_no_deciding_and_no_magic(book: Book) -> None:
@@ -284,6 +295,7 @@ def prose_is_plain(book: Book) -> None:
             text = source(cell)
             assert not re.search(r"\bsimply\b|\ba while\b|\bplease\b|—", text, re.IGNORECASE), cell["id"]
             assert all(ord(c) < 0x2190 for c in text), f"{cell['id']}: an emoji or sign"
+            assert "TODO" not in text, f"{cell['id']}: TODO is left to be written"
 
 
 def the_facts_are_whole_and_agree_with_the_table(book: Book) -> None:
@@ -291,13 +303,15 @@ def the_facts_are_whole_and_agree_with_the_table(book: Book) -> None:
     facts = {row[0]: row[1] for row in rows}
     assert list(facts) == FACTS
     assert all(facts.values())
-    assert facts["Row of the table"] == f"{book.activity.number:02d} {book.activity.title}"
+    row = f"{book.activity.number:02d} {book.activity.title}"
+    assert facts["Row of the table"] == row, f"facts, Row of the table: {row}"
     told = {}
     for clause in facts["Who may"].split(";"):
         party = next(p for p in kinds.PARTIES if clause.strip().startswith(p))
         told |= {k: party for k in kinds.KINDS if f"{kinds.words(k)}s" in clause}
-    cells = {k: SEED.cells[book.activity.slug, k] for k in kinds.KINDS}
-    assert told == {k: p for k, p in cells.items() if p != kinds.NOT_APPLICABLE}
+    cells = {k: TABLE.cells[book.activity.slug, k] for k in kinds.KINDS}
+    cells = {k: p for k, p in cells.items() if p != kinds.NOT_APPLICABLE}
+    assert told == cells, f"facts, Who may: the table says {cells}"
 
 
 def nothing_of_a_run_is_kept(book: Book) -> None:
@@ -325,9 +339,11 @@ def parameters_are_the_scopes(book: Book) -> None:
         assert found, f"{line}: name: type = literal  # help"
         told[found[1]] = (found[2], ast.literal_eval(found[3]), found[4])
     known = book.scope.parameters.known
-    assert told == {name: (p.type, p.default, p.help) for name, p in known.items()}
+    wanted = {name: (p.type, p.default, p.help) for name, p in known.items()}
+    assert told == wanted, "parameters: name, type, default and help are the scope's"
     common = ["mode", "follows", "reason"]
-    assert list(told) == ["element", *[n for n in known if n not in ("element", *common)], *common]
+    order = ["element", *[n for n in known if n not in ("element", *common)], *common]
+    assert list(told) == order, f"parameters: in the order {', '.join(order)}"
 
 
 def no_parameter_names_a_host_by_default(book: Book) -> None:
@@ -350,12 +366,15 @@ def said(entry: scopes.Entry) -> tuple[str, str, str]:
 def templates_stand_in_the_scope_to_the_letter(book: Book) -> None:
     allowed = {said(entry) for entry in book.scope.entries}
     for use in uses(book):
-        assert use.of_service or (use.verb, use.template, use.args) in allowed, f"{use.cell}: {use.template}"
+        assert use.of_service or (use.verb, use.template, use.args) in allowed, (
+            f"{use.cell}: the scope has no {use.verb} {use.template!r}"
+        )
 
 
 def every_entry_of_the_scope_is_used(book: Book) -> None:
     used = {(use.verb, use.template, use.args) for use in uses(book)}
-    assert {said(entry) for entry in own(book)} <= used
+    unused = [entry.template for entry in own(book) if said(entry) not in used]
+    assert not unused, f"the scope has what no cell sends: {unused}"
 
 
 def another_element_is_named_only_where_the_entry_allows_it(book: Book) -> None:
@@ -446,7 +465,7 @@ def test_a_runbook(path: Path, rule: Callable[[Book], None]) -> None:
 
 
 def test_every_scope_has_its_runbook_and_every_runbook_its_scope() -> None:
-    assert {p.name for p in FILES} == {a.runbook for a in SEED.activities if scopes.load(a.slug)}
+    assert {p.name for p in FILES} == {a.runbook for a in TABLE.activities if scopes.load(a.slug)}
 
 
 # One mutation a rule: a check that cannot fail is a defect
@@ -535,6 +554,7 @@ MUTATIONS: list[tuple[Callable[[Book], None], Callable[[Book], None]]] = [
     (prose_stands_before_code_and_says_what_to_expect, swap("about-begin", "**Expect**", "Look for")),
     (prose_is_plain, added("about-restart", "Simply wait.")),
     (prose_is_plain, added("about-restart", "Done \U0001f389")),
+    (prose_is_plain, added("about-restart", "TODO")),
     (the_facts_are_whole_and_agree_with_the_table, swap("facts", "| Downtime", "| Time")),
     (the_facts_are_whole_and_agree_with_the_table, swap("facts", "06 Restarting", "07 Restarting")),
     (the_facts_are_whole_and_agree_with_the_table, swap("facts", "user hosts, ", "")),
