@@ -19,7 +19,8 @@
 - Common looks belong to every scope; looks of the service map belong to the run that named the service.
 - A path belongs to an activity; only that activity's runs edit it, and a refusal names its runbook.
 - A star in a file's path stays within its folder.
-- A key that nobody knows is refused, in every table of the file.
+- Its keys are those of scope_keys, which refuses all others.
+- A slot that stands nowhere, and a command that no shell could split, are refused.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from importlib.resources import files
 from typing import Any
 
 from opsguide.errors import InputError
-from opsguide.guide import slots
+from opsguide.guide import scope_keys, slots
 from opsguide.guide.durations import duration
 from opsguide.guide.kinds import KINDS
 from opsguide.guide.parameters import COMMON, TYPES, Parameter, Parameters
@@ -72,7 +73,6 @@ class Entry:
     args: dict[str, Any] | None = None
     deadline: float = 60.0
     slots: dict[str, str] = field(default_factory=dict)
-    subject: str = ""
     settle: str = ""
     unproven: str = ""
     shell: str = ""
@@ -149,12 +149,12 @@ def parse(activity: str, content: bytes) -> Scope:
         table = tomllib.loads(content.decode("utf-8"))
         return _scope(activity, table, hashlib.sha256(content).hexdigest())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError, KeyError, ValueError) as error:
-        raise InputError(f"broken scope: {error}", where=f"scopes/{activity}.toml") from None
+        next = "docs/scopes.md has every key with an example"
+        raise InputError(f"broken scope: {error}", where=f"scopes/{activity}.toml", next=next) from None
 
 
 def _scope(activity: str, table: dict[str, Any], digest: str) -> Scope:
-    if unknown := set(table) - {"steps", "service", "related", "parameters", "look", "change", "file"}:
-        raise ValueError(f"unknown key {', '.join(sorted(unknown))}")
+    scope_keys.hold(table)
     parameters = {p.name: p for p in COMMON}
     for name, fields in table.get("parameters", {}).items():
         parameters[name] = _parameter(name, fields)
@@ -197,7 +197,8 @@ def _parameter(name: str, fields: dict[str, Any]) -> Parameter:
     given: dict[str, Any] = {k: tuple(v) if k == "choices" else v for k, v in fields.items()}
     found = Parameter(name=name, **given)
     if found.type not in TYPES or type(found.default) is not TYPES[found.type]:
-        raise ValueError(f"parameters.{name}: type {found.type} with default {found.default!r}")
+        known = ", ".join(TYPES)
+        raise ValueError(f"parameters.{name}: type {found.type} with default {found.default!r}; types: {known}")
     if found.slot and found.slot not in slots.TYPES:
         raise ValueError(f"parameters.{name}: unknown slot type {found.slot}")
     if found.confirms and (found.type != "str" or found.default):
@@ -233,24 +234,52 @@ def _entry(row: dict[str, Any], verb: str) -> Entry:
         whole = dict(fields["record"])
         fields["record"] = WholeRecord(must=tuple(whole.pop("must", ())), **whole)
     if "deadline" in fields:
-        fields["deadline"] = duration(fields["deadline"])
+        fields["deadline"] = _deadline(template, fields["deadline"])
     elif verb == "change":
         raise ValueError(f"{template}: a change names its deadline")
     return Entry(template=template, verb=verb, **fields)
 
 
+def _types(given: str) -> str:
+    known = ", ".join([*slots.TYPES, *BOUND])
+    return f"{given!r} is none of {known}" if given else f"give it one in slots, or in the parameter: {known}"
+
+
+def _deadline(template: str, words: str) -> float:
+    try:
+        return duration(words)
+    except ValueError as error:
+        raise ValueError(f"{template}: deadline: {error}") from None
+
+
 def _hold_rules(entry: Entry, parameters: dict[str, Parameter]) -> None:
     texts = [entry.template, *(str(value) for value in (entry.args or {}).values())]
-    for name in (name for text in texts for name in slots.names(text)):
+    named = [name for text in texts for name in slots.names(text)]
+    if idle := set(entry.slots) - set(named):
+        raise ValueError(f"{entry.template}: slot {min(idle)} stands nowhere in it")
+    if entry.args is None:
+        _hold_split(entry)
+    for name in named:
         kind = entry.slots.get(name) or (parameters[name].slot if name in parameters else "")
         if kind not in slots.TYPES and kind not in BOUND:
-            raise ValueError(f"{entry.template}: slot {name} has no type")
+            raise ValueError(f"{entry.template}: slot {name} has no type; {_types(kind)}")
     if twice := set(entry.slots) & set(parameters):
         raise ValueError(f"{entry.template}: slot {min(twice)} is the parameter of that name")
     if entry.shell and (entry.verb != "look" or slots.names(entry.template) or not isinstance(entry.shell, str)):
         raise ValueError(f"{entry.template}: shell is for looks without slots, and says why")
-    if set(entry.kinds) - set(KINDS) or set(entry.on) - {"element", "peer", "containers", *KINDS}:
-        raise ValueError(f"{entry.template}: unknown kind")
+    for name, given, known in (
+        ("kinds", entry.kinds, KINDS),
+        ("on", entry.on, ("element", "peer", "containers", *KINDS)),
+    ):
+        if unknown := [one for one in given if one not in known]:
+            raise ValueError(f"{entry.template}: {name}: {unknown[0]!r} is none of {', '.join(known)}")
+
+
+def _hold_split(entry: Entry) -> None:
+    try:
+        entry.tokens()
+    except ValueError as error:
+        raise ValueError(f"{entry.template}: {error}") from None
 
 
 @cache

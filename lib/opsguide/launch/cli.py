@@ -20,16 +20,16 @@ COMMANDS = {
     "matrix": ("look_up", "The table: who may do what, on which kind of element."),
     "may": ("look_up", "May I? 0 yes, 3 Jelastic Operations, 4 not applicable."),
     "show": ("look_up", "One activity: its row, parameters, services, steps and commands."),
-    "elements": ("look_up", "The hosts and containers, and who has which."),
+    "elements": ("look_up", "The hosts and containers: what is held, locked or out, and what ends that."),
     "plan": ("run", "Look, and list every change with its whole command line."),
-    "run": ("run", "Carry an activity out on one element, and leave a record."),
+    "run": ("run", "Carry an activity out on one element, or a plan of it; leaves a record."),
     "open": ("open", "Open a filled copy of a runbook in JupyterLab."),
     "prove": ("prove", "Prove again what a run proved; nothing is changed."),
     "batch": ("batch", "Run the rows of a sheet: in waves, with gates, an error budget, and retry."),
     "batches": ("batches", "The batches on record, and how each row ended."),
     "records": ("records", "The runs on record, newest first."),
     "verify": ("records", "Check that records are what was written."),
-    "resume": ("records", "Settle a run whose change is unknown."),
+    "resume": ("records", "Go on from a run that did not end well; settle a change that is unknown."),
     "lab": ("lab", "The practice platform: up, down, status, reset."),
     "doctor": ("doctor", "What is missing here, and what the set-up protects."),
     "completion": ("completion", "Shell completion for bash, zsh or fish."),
@@ -63,7 +63,7 @@ cli = Late(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     help="The Operations Guide as runbooks that run. Start with `opsguide matrix` and `opsguide elements`.",
     epilog="Exit codes: 0 succeeded, 1 failed, 2 bad input or set-up, 3 belongs to Jelastic Operations, "
-    "4 not applicable, 5 unknown, interrupted or held, 7 locked, 8 tampered.",
+    "4 not applicable, 5 unknown, interrupted or held, 7 locked or against an invariant, 8 tampered.",
 )
 click.version_option(__version__, prog_name="opsguide", message="%(prog)s %(version)s")(cli)
 

@@ -63,8 +63,8 @@ def _services() -> dict[str, dict[str, list[str]]]:
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
-    lists = {"on": list(entry.on), "steps": list(entry.steps)}
-    return {"verb": entry.verb, "template": entry.template, "api": entry.args, **lists}
+    return {"verb": entry.verb, "template": entry.template, "on": list(entry.on), "api": entry.args,
+            "steps": list(entry.steps), "effect": entry.effect, "undo": entry.undo}  # fmt: skip
 
 
 def lines(found: dict[str, Any]) -> list[str]:
@@ -112,6 +112,7 @@ def _command(row: dict[str, Any]) -> str:
 
 
 def _on(row: dict[str, Any]) -> str:
-    where = "" if row["on"] == ["element"] else f"on {', '.join(row['on'])}"
-    step = f"in step {', '.join(row['steps'])}" if row["steps"] else ""
-    return ", ".join(filter(None, (step, where)))
+    told = [f"in step {', '.join(row['steps'])}"] if row["steps"] else []
+    told += [] if row["on"] == ["element"] else [f"on {', '.join(row['on'])}"]
+    told += [row["effect"]] if row["effect"] else []
+    return "; ".join(told + ([f"taken back by: {row['undo']}"] if row["undo"] else []))

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from opsguide.errors import InputError
@@ -15,18 +17,33 @@ from opsguide.launch.asked import Asked, asked
 from opsguide.launch.given import Given
 from opsguide.launch.setting import Setting, edition_of
 from opsguide.record.archive import Archive
+from opsguide.record.journal import INTENT
 from opsguide.record.lineage import Past, read_back
 
 OWN = ("element", "mode", "reason", "follows")
 
 
 def plan(setting: Setting, run: str) -> Past:
-    """The plan of that id, a part of it, or `last`; InputError for a run that is none."""
-    past = read_back(Archive(setting.records()), run)
+    """The plan of that id, a part of it, or the `last` plan; InputError for a run that is none."""
+    archive = Archive(setting.records())
+    past = read_back(archive, _last_plan(archive) if run == "last" else run)
     if past.intent.get("mode") != "plan":
         words = f"{past.run} is no plan, it was asked to {past.intent.get('mode')}"
         raise InputError(words, next=f"opsguide resume {past.run} goes on from a run that did not end well")
     return past
+
+
+def _last_plan(archive: Archive) -> str:
+    """The newest run whose intent says plan; `last` where there is none."""
+    plans = (ref.run for ref in reversed(archive.runs()) if _mode(ref.path) == "plan")
+    return next(plans, "last")
+
+
+def _mode(folder: Path) -> str:
+    try:
+        return str(json.loads((folder / INTENT).read_bytes()).get("mode", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""
 
 
 def earlier(setting: Setting, run: str) -> Past:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import secrets
+import shlex
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from typing import Any
 import click
 
 from opsguide.errors import InputError, OpsguideError, StoreError, UnknownError
+from opsguide.guide import scopes
 from opsguide.launch import asked as asking
 from opsguide.launch import given as giving
 from opsguide.launch.asked import Asked
@@ -56,7 +58,7 @@ def running_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.command("run", cls=Command)
 @asking_options
 @click.option(
-    "--plan", metavar="RUN", shell_complete=runs, help="Carry out this plan, exactly; RUN is its id, or `last`."
+    "--plan", metavar="RUN", shell_complete=runs, help="Carry out this plan, exactly; RUN is its id, or `last` plan."
 )
 @running_options
 @click.pass_context
@@ -226,13 +228,23 @@ def verdict(outcome: Outcome, whole: bool = True) -> list[str]:
 def _then(outcome: Outcome) -> str:
     """The next step to take."""
     if outcome.mode == "plan" and outcome.state == "succeeded":
-        return f'to carry it out: opsguide run --plan {outcome.run} --reason "…"'
+        return f'to carry it out: opsguide run --plan {outcome.run}{_confirmation(outcome)} --reason "…"'
     if outcome.state == "unknown":
         return f'look at the element, then opsguide resume {outcome.run} --found done|not-done --why "…"'
     if outcome.mode == "apply" and outcome.state in ("interrupted", "failed"):
         doubt = "no change is in doubt; " if outcome.state == "interrupted" else ""
         return f"{doubt}once the cause is mended: opsguide resume {outcome.run}"
     return ""
+
+
+def _confirmation(outcome: Outcome) -> str:
+    """What is still to be confirmed before this plan is carried out, as it stands on the command line."""
+    intent = json.loads((Path(outcome.record) / "intent.json").read_bytes())
+    scope = scopes.load(outcome.activity)
+    asked_for = [p for p in scope.parameters.known.values() if p.confirms] if scope else []
+    given = {"element": outcome.element, **intent.get("parameters", {})}
+    missing = [p for p in asked_for if given.get(p.name) != given[p.confirms]]
+    return "".join(f" -p {p.name}={shlex.quote(str(given[p.confirms]))}" for p in missing)
 
 
 def effective_lines(folder: Path) -> list[str]:

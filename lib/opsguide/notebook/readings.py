@@ -159,6 +159,9 @@ class Later:
         """Raises: known only in apply."""
         self._unknown()
 
+    def _ipython_display_(self) -> None:
+        """Shows nothing: the screen has said already that it is known only in apply."""
+
     def __repr__(self) -> str:
         return "<a later reading: known only in apply>"
 
