@@ -152,3 +152,15 @@ def test_another_edition_scope_or_runbook_is_another_plan(desk: Desk, part: str)
     facts[part][digest] = "0" * 64
     with pytest.raises(InputError, match="this is not what"):
         following._refuse_other_inputs(past, facts)
+
+
+def test_the_last_line_of_a_plan_is_the_whole_command_and_last_is_the_last_plan(desk: Desk) -> None:
+    done = desk("plan", "rebooting-host-container", "--on", "uh-01")
+    assert done.code == 0, done
+    plan = desk.record().intent["run"]
+    assert f"opsguide run --plan {plan} -p confirm=uh-01 --reason" in done.out
+    assert desk("run", "user-host-decommission", "--on", "ih-01", "--reason", "x").code == 4
+    refused = desk("run", "--plan", "last", "--reason", "x")
+    assert refused.code == 2, refused
+    assert "confirm must repeat element before anything is changed: uh-01" in refused.err
+    assert len(desk.folders()) == 2

@@ -47,8 +47,14 @@ def _mode(folder: Path) -> str:
 
 
 def earlier(setting: Setting, run: str) -> Past:
-    """A run to go on from; whether it can be is the broker's to say."""
-    return read_back(Archive(setting.records()), run)
+    """A run to go on from; InputError for one that did not apply. Whether it can be gone on from is the broker's to say."""
+    past = read_back(Archive(setting.records()), run)
+    mode = past.intent.get("mode")
+    if mode != "apply":
+        words = f"there is nothing to go on from: {past.run} did not apply, its mode was {mode}"
+        plan = f"to carry it out: opsguide run --plan {past.run}" if mode == "plan" else ""
+        raise InputError(words, next=plan or "opsguide records lists the runs; name the one that you mean")
+    return past
 
 
 def asked_of(setting: Setting, past: Past, given: Mapping[str, Given], reason: str | None) -> Asked:
