@@ -47,7 +47,7 @@ def _mode(folder: Path) -> str:
 
 
 def earlier(setting: Setting, run: str) -> Past:
-    """A run to go on from; InputError for one that did not apply. Whether it can be gone on from is the broker's to say."""
+    """A run to go on from; InputError for one that did not apply. The rest the broker says."""
     past = read_back(Archive(setting.records()), run)
     mode = past.intent.get("mode")
     if mode != "apply":
