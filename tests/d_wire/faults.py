@@ -52,7 +52,13 @@ FAULTS = [
     fault("changed host key", "test_a_changed_host_key_is_refused_as_openssh_does"),
     fault("revoked host key", "test_a_revoked_host_key_is_refused_as_openssh_does"),
     fault("CA-signed host key", "not built: refused where OpenSSH would accept it; the plain key must be on file"),
-    fault("jump host, both keys recorded", "not built: hosts are reached directly"),
+    fault(
+        "jump host, both keys recorded",
+        "test_a_line_goes_through_the_kept_connection_of_the_jump_host test_both_keys_are_checked_and_told "
+        "test_a_changed_key_on_either_hop_is_refused_as_openssh_does test_a_jump_host_that_is_down_is_named "
+        "test_a_jump_host_cut_in_mid_command_is_lost_and_the_next_command_finds_its_way "
+        "test_no_agent_is_forwarded_to_either_host",
+    ),
     fault("sudo with right, wrong and no password", "not built: the key belongs to the account that acts"),
     fault(
         "keys that are not there, agent gone",

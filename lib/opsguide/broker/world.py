@@ -26,7 +26,7 @@ class Outside:
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
-        self.connections = Connections(platform.ssh, secrets.resolve)
+        self.connections = Connections(platform.ssh, secrets.resolve, hosts=platform.elements)
         self._token = secrets.resolve(platform.api.token) if platform.api else ""
         self.redactor = Redactor({"platform API token": self._token} if self._token else {})
 

@@ -2,6 +2,7 @@
 
 - One object serves all hosts and all threads; a slow host never blocks another.
 - A line holds no NUL and something besides blanks; it goes out byte for byte, once.
+- A host with a jump host is reached through the kept connection of that host.
 - Lines are for hosts; work in a container is a line on its host (`quoting.py`).
 """
 
@@ -9,12 +10,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
+from functools import partial
 
 from opsguide.errors import InputError
 from opsguide.reach import quoting, secrets
 from opsguide.reach.elements import Element, SshSettings
 from opsguide.reach.ssh_command import Answer, Errand, Sink, Wait
 from opsguide.reach.ssh_connect import Resolve, connect
+from opsguide.reach.ssh_jump import way
 from opsguide.reach.ssh_lane import Lane
 from opsguide.reach.ssh_link import Link
 
@@ -24,8 +28,9 @@ __all__ = ["Answer", "Connections", "Sink"]
 class Connections:
     """Kept connections to the hosts of a platform.
 
-    `resolve` turns the key's reference into the key. `watchdog` is how many seconds a host may leave a
-    question unanswered while a command runs; `patience` how many seconds connecting may take.
+    `resolve` turns the key's reference into the key, `hosts` are those that may be jump hosts. `watchdog` is
+    how many seconds a host may leave a question unanswered while a command runs; `patience` how many seconds
+    connecting may take.
     """
 
     def __init__(
@@ -33,10 +38,12 @@ class Connections:
         ssh: SshSettings,
         resolve: Resolve = secrets.resolve,
         *,
+        hosts: Mapping[str, Element] | None = None,
         watchdog: float = 15.0,
         patience: float = 15.0,
     ) -> None:
         self._ssh, self._resolve = ssh, resolve
+        self._hosts = hosts or {}
         self._watchdog, self._patience = watchdog, patience
         self._lanes: dict[str, Lane] = {}
         self._lock = threading.Lock()
@@ -68,8 +75,14 @@ class Connections:
         """SHA256 fingerprint of the key that the host has proven on the live connection."""
         return str(self.facts(host)["host_key"])
 
+    def shown_keys(self, host: Element) -> dict[str, str]:
+        """Whose keys were checked on the way, by what they are of: host key, and jump host key where there is one."""
+        facts = self.facts(host)
+        names = (name for name in ("host_key", "jump_host_key") if name in facts)
+        return {name.replace("_", " "): str(facts[name]) for name in names}
+
     def facts(self, host: Element) -> dict[str, str | bool]:
-        """What was agreed: host_key, host_key_type, kex, cipher, mac, strict_kex, server."""
+        """What was agreed: host_key, host_key_type, jump_host_key of hops, kex, cipher, mac, strict_kex, server."""
         return dict(self._lane(host).any(time.monotonic() + self._patience).facts)
 
     def close(self) -> None:
@@ -92,4 +105,5 @@ class Connections:
 
     def _connect(self, host: Element, until: float) -> Link:
         last = min(until, time.monotonic() + self._patience)
-        return connect(host, self._ssh, self._resolve, last, self._watchdog)
+        through = partial(way, host, self._lane(self._hosts[host.jump])) if host.jump else None
+        return connect(host, self._ssh, self._resolve, last, self._watchdog, through)

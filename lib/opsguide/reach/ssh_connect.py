@@ -26,6 +26,7 @@ from opsguide.errors import InputError
 from opsguide.reach import hostkeys
 from opsguide.reach.elements import Element, SshSettings
 from opsguide.reach.knock import knock, unreachable
+from opsguide.reach.ssh_jump import Way
 from opsguide.reach.ssh_link import BROKEN, Link
 
 KEX = (
@@ -58,6 +59,7 @@ KEY_TYPES = (
     "rsa-sha2-256",
 )
 Resolve = Callable[[str], str]
+Through = Callable[[float], Way]
 
 
 class NotingTransport(paramiko.Transport):
@@ -78,11 +80,17 @@ class NotingTransport(paramiko.Transport):
         self.agreed_kex = names[0] if names else self.agreed_kex
 
 
-def connect(host: Element, ssh: SshSettings, resolve: Resolve, until: float, interval: float) -> Link:
-    """A new connection before `until` (monotonic seconds); UnreachableError says why not, and what to do."""
+def connect(
+    host: Element, ssh: SshSettings, resolve: Resolve, until: float, interval: float, through: Through | None = None
+) -> Link:
+    """A new connection before `until` (monotonic seconds); UnreachableError says why not, and what to do.
+
+    `through` makes the way where it does not lead there directly.
+    """
     key = _private_key(host, ssh, resolve)
     known = _known(host, ssh)
-    sock = knock(host, until)
+    way = through(until) if through else None
+    sock = way.channel if way else knock(host, until)
     transport = NotingTransport(sock)
     try:
         shown = _handshake(transport, host, known, until)
@@ -92,7 +100,8 @@ def connect(host: Element, ssh: SshSettings, resolve: Resolve, until: float, int
         transport.close()
         sock.close()
         raise
-    return Link(transport, _facts(transport, shown), interval)
+    hops = {"jump_host_key": way.jump_host_key} if way else {}
+    return Link(transport, {**_facts(transport, shown), **hops}, interval)
 
 
 def _private_key(host: Element, ssh: SshSettings, resolve: Resolve) -> paramiko.PKey:
