@@ -50,8 +50,17 @@ FAULTS = [
     ),
     fault("unknown host key", "test_an_unknown_host_key_is_refused_as_openssh_does"),
     fault("changed host key", "test_a_changed_host_key_is_refused_as_openssh_does"),
-    fault("revoked host key", "test_a_revoked_host_key_is_refused_as_openssh_does"),
-    fault("CA-signed host key", "not built: refused where OpenSSH would accept it; the plain key must be on file"),
+    fault(
+        "revoked host key",
+        "test_a_revoked_host_key_is_refused_as_openssh_does "
+        "test_a_certificate_of_a_host_key_gets_the_verdict_of_openssh",
+    ),
+    fault(
+        "CA-signed host key",
+        "test_a_certificate_of_a_host_key_gets_the_verdict_of_openssh "
+        "test_authorities_and_hosts_have_keys_of_every_type test_an_authority_that_signs_with_sha1_is_not_believed "
+        "test_no_byte_of_a_certificate_can_be_changed",
+    ),
     fault(
         "jump host, both keys recorded",
         "test_a_line_goes_through_the_kept_connection_of_the_jump_host test_both_keys_are_checked_and_told "

@@ -76,9 +76,9 @@ class Connections:
         return str(self.facts(host)["host_key"])
 
     def shown_keys(self, host: Element) -> dict[str, str]:
-        """Whose keys were checked on the way, by what they are of: host key, and jump host key where there is one."""
+        """The keys checked on the way: of the host; where there are any, of its authority and of the jump host."""
         facts = self.facts(host)
-        names = (name for name in ("host_key", "jump_host_key") if name in facts)
+        names = (name for name in ("host_key", "host_key_authority", "jump_host_key") if name in facts)
         return {name.replace("_", " "): str(facts[name]) for name in names}
 
     def facts(self, host: Element) -> dict[str, str | bool]:
