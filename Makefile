@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-HOST_PACKAGES := mmdebstrap systemd-container openssh-client openssh-server iproute2 util-linux curl jq chromium
+HOST_PACKAGES := mmdebstrap systemd-container openssh-client openssh-server sudo iproute2 util-linux curl jq chromium
 
 .PHONY: help install demo test lint tidy bench clean
 .DEFAULT_GOAL := help

@@ -68,14 +68,24 @@ FAULTS = [
         "test_a_jump_host_cut_in_mid_command_is_lost_and_the_next_command_finds_its_way "
         "test_no_agent_is_forwarded_to_either_host",
     ),
-    fault("sudo with right, wrong and no password", "not built: the key belongs to the account that acts"),
+    fault(
+        "sudo with right, wrong and no password",
+        "test_with_the_right_password_root_runs_the_line test_a_wrong_password_runs_nothing_and_is_told "
+        "test_without_a_password_where_sudo_wants_one_nothing_is_sent "
+        "test_where_sudo_asks_for_nothing_the_line_runs_as_it_is_shown "
+        "test_a_password_that_is_wanted_no_more_is_not_sent "
+        "test_the_password_is_in_no_argument_and_no_environment "
+        "test_the_password_goes_only_after_the_mark_and_before_the_line_has_begun "
+        "test_without_a_mark_no_password_goes",
+    ),
     fault(
         "keys that are not there, agent gone",
         "test_a_key_that_is_not_there_or_no_key_is_told_before_connecting test_only_the_named_key_is_offered",
     ),
     fault(
         "quoting through both hops",
-        "test_values_arrive_byte_for_byte test_the_line_on_the_screen_does_the_same_with_plain_ssh",
+        "test_values_arrive_byte_for_byte test_values_arrive_byte_for_byte_through_sudo "
+        "test_any_value_arrives_byte_for_byte_through_sudo test_the_line_on_the_screen_does_the_same_with_plain_ssh",
     ),
     fault(
         "every line on the screen within a second",
