@@ -60,7 +60,7 @@ class World:
                 return body
             return Asked(body.get("result") if isinstance(body, dict) else 0, json.dumps(body))
 
-        return proof.prove(self.lab, element, ask, ask_api, lambda: "SHA256:abc")
+        return proof.prove(self.lab, element, ask, ask_api, lambda: {"host key": "SHA256:abc"})
 
 
 @pytest.fixture

@@ -78,5 +78,14 @@ def relayed(own: Callable[..., Sshd]) -> Iterator[tuple[Sshd, Relay]]:
     relay.close()
 
 
+@pytest.fixture
+def exec2(tmp_path: Path) -> str:
+    """A folder with a vzctl that joins its arguments as exec2 does."""
+    path = tmp_path / "vzctl"
+    path.write_text('#!/bin/bash\n[ "$1 $2" = "exec2 305" ] || exit 99\nshift 2\nexec bash -c "$*"\n')
+    path.chmod(0o755)
+    return f"export PATH={tmp_path}:$PATH; "
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     terminalreporter.write_line(figure(terminalreporter, "D", "tests/d_wire", FAULTS))

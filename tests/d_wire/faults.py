@@ -50,17 +50,42 @@ FAULTS = [
     ),
     fault("unknown host key", "test_an_unknown_host_key_is_refused_as_openssh_does"),
     fault("changed host key", "test_a_changed_host_key_is_refused_as_openssh_does"),
-    fault("revoked host key", "test_a_revoked_host_key_is_refused_as_openssh_does"),
-    fault("CA-signed host key", "not built: refused where OpenSSH would accept it; the plain key must be on file"),
-    fault("jump host, both keys recorded", "not built: hosts are reached directly"),
-    fault("sudo with right, wrong and no password", "not built: the key belongs to the account that acts"),
+    fault(
+        "revoked host key",
+        "test_a_revoked_host_key_is_refused_as_openssh_does "
+        "test_a_certificate_of_a_host_key_gets_the_verdict_of_openssh",
+    ),
+    fault(
+        "CA-signed host key",
+        "test_a_certificate_of_a_host_key_gets_the_verdict_of_openssh "
+        "test_authorities_and_hosts_have_keys_of_every_type test_an_authority_that_signs_with_sha1_is_not_believed "
+        "test_no_byte_of_a_certificate_can_be_changed",
+    ),
+    fault(
+        "jump host, both keys recorded",
+        "test_a_line_goes_through_the_kept_connection_of_the_jump_host test_both_keys_are_checked_and_told "
+        "test_a_changed_key_on_either_hop_is_refused_as_openssh_does test_a_jump_host_that_is_down_is_named "
+        "test_a_jump_host_cut_in_mid_command_is_lost_and_the_next_command_finds_its_way "
+        "test_no_agent_is_forwarded_to_either_host",
+    ),
+    fault(
+        "sudo with right, wrong and no password",
+        "test_with_the_right_password_root_runs_the_line test_a_wrong_password_runs_nothing_and_is_told "
+        "test_without_a_password_where_sudo_wants_one_nothing_is_sent "
+        "test_where_sudo_asks_for_nothing_the_line_runs_as_it_is_shown "
+        "test_a_password_that_is_wanted_no_more_is_not_sent "
+        "test_the_password_is_in_no_argument_and_no_environment "
+        "test_the_password_goes_only_after_the_mark_and_before_the_line_has_begun "
+        "test_without_a_mark_no_password_goes",
+    ),
     fault(
         "keys that are not there, agent gone",
         "test_a_key_that_is_not_there_or_no_key_is_told_before_connecting test_only_the_named_key_is_offered",
     ),
     fault(
         "quoting through both hops",
-        "test_values_arrive_byte_for_byte test_the_line_on_the_screen_does_the_same_with_plain_ssh",
+        "test_values_arrive_byte_for_byte test_values_arrive_byte_for_byte_through_sudo "
+        "test_any_value_arrives_byte_for_byte_through_sudo test_the_line_on_the_screen_does_the_same_with_plain_ssh",
     ),
     fault(
         "every line on the screen within a second",

@@ -1,10 +1,15 @@
-"""A sink that keeps what came, when, and in which thread."""
+"""What is sent and what came: values that are easily broken on their way, a sink that keeps bytes, times and threads."""
 
 from __future__ import annotations
 
 import threading
 import time
 from dataclasses import dataclass, field
+
+NASTY = [
+    *["", " lead", "it's", '"', "$HOME `id` $(id)", "\\", "a\nb", "a\r\nb", "\r", "*", "~root", "!x", "\t", "é\u202e"],
+    *["-n", "--root=/", "a\\\nb", "'\\''", "%s\\n", "#x", ";true", "{a,b}", "\x1b[31m", "\x7f\x01"],
+]
 
 
 @dataclass

@@ -60,7 +60,7 @@ class Sshd:
 
     def __init__(self, folder: Path, *options: str, keys: tuple[str, ...] = ("ed25519",)) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.options = folder, options
+        self.folder, self.options, self.before = folder, options, list[str]()
         self.public = {t: keygen(folder / f"host_{t}", t) for t in keys}
         self.client = keygen(folder / "client")
         (folder / "authorized_keys").write_text(f"{self.client} test\n")
@@ -89,7 +89,7 @@ class Sshd:
         conf = self.folder / "sshd_config"
         conf.write_text(self._config())
         self.logfile.write_text("")
-        command = [SSHD, "-D", "-f", str(conf), "-E", str(self.logfile)]
+        command = [*self.before, SSHD, "-D", "-f", str(conf), "-E", str(self.logfile)]
         self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
         until = time.monotonic() + 5
         while time.monotonic() < until and self.child.poll() is None:

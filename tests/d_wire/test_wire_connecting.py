@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from d_wire.got import Got
+from d_wire.openssh import openssh
 from d_wire.sshd import Relay, Sshd, free_port, keygen
 from opsguide.errors import InputError, UnreachableError
 from opsguide.reach.inventory import Element, SshSettings
@@ -32,18 +33,6 @@ def refusal(settings: SshSettings, host: Element, patience: float = 10.0, deadli
     assert refused.value.where == host.name
     assert refused.value.next
     return refused.value
-
-
-def openssh(server: Sshd, port: int, alias: str = "") -> str:
-    """What OpenSSH itself says with the same key and the same known_hosts; '' when it lets us in."""
-    options = [f"UserKnownHostsFile={server.known_hosts}", "GlobalKnownHostsFile=none", "StrictHostKeyChecking=yes"]
-    options += ["BatchMode=yes", "IdentitiesOnly=yes", "UpdateHostKeys=no"]
-    options += [f"HostKeyAlias={alias}"] if alias else []
-    flags = [word for option in options for word in ("-o", option)]
-    command = ["ssh", "-F", "none", *flags, "-i", f"{server.folder}/client", "-p", str(port)]
-    command += [f"{server.settings.user}@127.0.0.1", "true"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    return done.stderr if done.returncode else ""
 
 
 def test_a_known_host_key_is_proven_and_told(server: Sshd, ssh: Connections) -> None:
@@ -115,26 +104,6 @@ def test_marked_lines_beside_a_known_key_spoil_nothing(own: Own, tmp_path: Path)
     assert ssh.run(server.element(), "true", deadline=10, sink=Got()).exit == 0
     assert openssh(server, server.port) == ""
     ssh.close()
-
-
-def test_a_host_key_that_only_an_authority_vouches_for_is_refused_until_it_is_on_file(tmp_path: Path) -> None:
-    server, authority = Sshd(tmp_path / "sshd"), keygen(tmp_path / "ca")
-    sign = ["ssh-keygen", "-q", "-s", str(tmp_path / "ca"), "-I", "uh-01", "-h", f"{server.folder}/host_ed25519.pub"]
-    subprocess.run(sign, check=True)
-    server.options = (f"HostCertificate {server.folder}/host_ed25519-cert.pub",)
-    server.start()
-    try:
-        server.known_hosts.write_text(f"@cert-authority [127.0.0.1]:{server.port} {authority}\n")
-        assert openssh(server, server.port) == "", "OpenSSH believes the authority; opsguide is stricter"
-        before = server.sessions
-        assert "a host key that is not on file" in refusal(server.settings, server.element()).words
-        assert server.sessions == before
-        server.trust(server.port)
-        ssh = server.connections()
-        assert ssh.run(server.element(), "exit 3", deadline=10, sink=Got()).exit == 3
-        ssh.close()
-    finally:
-        server.stop()
 
 
 def test_the_elements_own_name_is_looked_up_like_an_alias(own: Own, tmp_path: Path) -> None:

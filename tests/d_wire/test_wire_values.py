@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 
 import pytest
 
-from d_wire.got import Got
+from d_wire.got import NASTY, Got
 from d_wire.sshd import Sshd
 from opsguide.reach.quoting import raw_line, remote_line, shown_line
 from opsguide.reach.ssh import Connections
-
-NASTY = [
-    *["", " lead", "it's", '"', "$HOME `id` $(id)", "\\", "a\nb", "a\r\nb", "\r", "*", "~root", "!x", "\t", "é\u202e"],
-    *["-n", "--root=/", "a\\\nb", "'\\''", "%s\\n", "#x", ";true", "{a,b}", "\x1b[31m", "\x7f\x01"],
-]
-
-
-@pytest.fixture
-def exec2(tmp_path: Path) -> str:
-    """A folder with a vzctl that joins its arguments as exec2 does."""
-    path = tmp_path / "vzctl"
-    path.write_text('#!/bin/bash\n[ "$1 $2" = "exec2 305" ] || exit 99\nshift 2\nexec bash -c "$*"\n')
-    path.chmod(0o755)
-    return f"export PATH={tmp_path}:$PATH; "
 
 
 @pytest.mark.parametrize("ctid", [None, 305])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from opsguide.errors import InputError
+from opsguide.reach.elements import Become
 from opsguide.reach.inventory import Platform, find, load
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -83,6 +84,13 @@ def test_the_example_beside_the_lab_loads() -> None:
 
 
 BROKEN = [
+    ("id: 3,", "id: 3, jump: ih-03,", r"11: hosts\.uh-01\.jump: there is no host 'ih-03'; did you mean ih-0"),
+    ("id: 3,", "id: 3, jump: hcore1,", r"11: hosts\.uh-01\.jump: there is no host 'hcore1'"),
+    ("id: 3,", "id: 3, jump: uh-01,", r"11: hosts\.uh-01\.jump: the way goes in a circle: uh-01 → uh-01"),
+    ("id: 3,", "id: 3, become: {sudo: false, password: 'env:X'},", r"11: hosts\.uh-01\.become\.password: only sudo"),
+    ("id: 3,", "id: 3, become: {sudo: true, password: hunter2},", r"11: hosts\.uh-01\.become\.password: not a secret"),
+    ("id: 3,", "id: 3, become: {sudo: yes},", r"11: hosts\.uh-01\.become\.sudo: 'yes' is ambiguous"),
+    ("id: 3,", "id: 3, become: {},", r"11: hosts\.uh-01\.become: the key sudo is missing"),
     ("kind: user-host,", "kind: usr-host,", r"11: hosts\.uh-01\.kind: 'usr-host' is not .*user-host"),
     ("kind: user-host,", "", r"11: hosts\.uh-01: the key kind is missing"),
     ("address: 127.0.64.3", "adress: 127.0.64.3", r"11: hosts\.uh-01\.adress: unknown key; did you mean address"),
@@ -141,6 +149,22 @@ def test_a_broken_inventory_is_refused_with_file_line_and_key(tmp_path: Path, go
         load(written(tmp_path, GOOD.replace(good, bad, 1)))
     assert refused.value.exit_code == 2
     assert refused.value.where.endswith("lab.yml")
+
+
+def test_a_way_that_goes_in_a_circle_is_refused(tmp_path: Path) -> None:
+    circle = GOOD.replace("id: 1,", "id: 1, jump: ih-02,").replace("id: 2,", "id: 2, jump: ih-01,")
+    with pytest.raises(InputError, match=r"hosts\.ih-01\.jump: .*circle: ih-01 → ih-02 → ih-01"):
+        load(written(tmp_path, circle))
+
+
+def test_jump_and_become_for_all_hosts_give_way_to_a_hosts_own(tmp_path: Path) -> None:
+    general = GOOD.replace("port: 2222}", 'port: 2222, jump: ih-01, become: {sudo: true, password: "file:pw"}}')
+    own = general.replace("id: 3,", 'id: 3, jump: "", become: {sudo: false},')
+    found = load(written(tmp_path, own.replace("id: 2,", "id: 2, become: {sudo: true},"))).elements
+    assert [found[name].jump for name in ("ih-01", "ih-02", "uh-01", "new-01")] == ["", "ih-01", "", "ih-01"]
+    secret = Become(f"file:{tmp_path}/pw")
+    assert [found[n].become for n in ("ih-01", "ih-02", "uh-01", "new-01")] == [secret, Become(), None, secret]
+    assert (found["hcore1"].jump, found["hcore1"].become) == ("", None)
 
 
 @pytest.mark.parametrize("secret", ["hunter2-hunter2", "password:hunter2-hunter2"])

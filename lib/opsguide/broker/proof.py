@@ -1,6 +1,7 @@
 """Proof of kind: an element is what the inventory says only when the host itself agrees.
 
-- Evidence on the host: its host key (held by the connection), its machine id, its role marker, its list of containers.
+- Evidence on the host: its host key and that of a jump host (held by the connection), its machine id, its role marker,
+  its list of containers.
 - A container is proven by its row on a proven host: number and host name; a name alone proves nothing.
 - A host name is the element's own, or of its component and no other element's; an end-user one is node and environment.
 - Evidence that contradicts refuses; a host without a role marker is unproven and refused.
@@ -50,13 +51,17 @@ def prove(
     element: Element,
     ask: Ask,
     ask_api: AskApi,
-    host_key: Callable[[], str],
+    shown_keys: Callable[[], dict[str, str]],
     leaving: bool = False,
 ) -> Proof:
-    """Gather the evidence for one element and judge it. `ask` sends a command to the element's host."""
+    """Gather the evidence for one element and judge it. `ask` sends a command to the element's host.
+
+    `shown_keys` are the fingerprints that the connection has checked, by what they are of: "host key", "jump host key".
+    """
     host = platform.element(element.host)
     machine = ask("cat /etc/machine-id")
-    evidence = [_of("host key", host_key(), True), _machine(host, machine)]
+    evidence = [_of(what, key, True) for what, key in shown_keys().items()]
+    evidence.append(_machine(host, machine))
     if not element.joining:
         evidence.append(_role(host, ask(f"cat {platform.ssh.role_marker}")))
         evidence += _containers(platform, element, ask("vzlist -a -H -o ctid,hostname"))

@@ -294,7 +294,7 @@ def _prove(run: Run, reach: Reach) -> None:
         return proof.Asked(seen.exit, seen.text) if seen.exit is not None else None
 
     leaving = run.cell.slug == "user-host-decommission"
-    found = proof.prove(platform, element, ask, ask_api, lambda: reach.connections.host_key(host), leaving)
+    found = proof.prove(platform, element, ask, ask_api, lambda: reach.connections.shown_keys(host), leaving)
     event = run.commands.write(
         "proof", element=element.name, verdict=found.verdict, evidence=found.evidence, api=found.api, words=found.words
     )

@@ -158,8 +158,12 @@ def own(
         " ".join(argv), "change" if deadline else "look", deadline=deadline or OWN_SECONDS, settle=settle
     )
     line = quoting.remote_line(argv, ctid=element.ctid, deadline=deadline)
-    shown = quoting.shown_line(platform.ssh.config, element.host, line)
-    return Target(entry, element, platform.element(element.host), entry.template, {}, line, shown)
+    host = platform.element(element.host)
+    return Target(entry, element, host, entry.template, {}, line, _shown(platform, host, line))
+
+
+def _shown(platform: Platform, host: Element, line: str) -> str:
+    return quoting.shown_line(platform.ssh.config, host.name, quoting.as_root(line) if host.become else line)
 
 
 def related_element(grounds: Grounds, name: str) -> Element:
@@ -203,8 +207,7 @@ def _target(
         argv = [slots.fill(token, filled) for token in entry.tokens()]
         line = quoting.remote_line(argv, ctid=ctid, deadline=deadline)
     host = grounds.platform.element(element.host)
-    shown = quoting.shown_line(grounds.platform.ssh.config, host.name, line)
-    return Target(entry, element, host, template, filled, line, shown)
+    return Target(entry, element, host, template, filled, line, _shown(grounds.platform, host, line))
 
 
 def _entry(grounds: Grounds, verb: str, template: str, element: Element, args: dict[str, Any] | None) -> scopes.Entry:

@@ -21,14 +21,27 @@ if TYPE_CHECKING:
     from opsguide.reach.api import PlatformApi
 
 
+TOKEN = "platform API token"
+
+
+def known_secrets(platform: Platform) -> dict[str, str]:
+    """The values that no record may hold, by what they are: the API's token, passwords for sudo."""
+    references = {platform.api.token: TOKEN} if platform.api else {}
+    for host in platform.elements.values():
+        if host.become and host.become.password:
+            references.setdefault(host.become.password, f"sudo password of {host.name}")
+    return {what: secrets.resolve(reference) for reference, what in references.items()}
+
+
 class Outside:
     """The way to the hosts and the API of one platform file, as it read when this was made."""
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
-        self.connections = Connections(platform.ssh, secrets.resolve)
-        self._token = secrets.resolve(platform.api.token) if platform.api else ""
-        self.redactor = Redactor({"platform API token": self._token} if self._token else {})
+        self.connections = Connections(platform.ssh, secrets.resolve, hosts=platform.elements)
+        known = known_secrets(platform)
+        self._token = known.get(TOKEN, "")
+        self.redactor = Redactor(known)
 
     def api(self, timeout: float | None = None) -> PlatformApi:
         """The platform API's client; `timeout` in seconds."""
@@ -56,10 +69,9 @@ class World:
         return State(self.platform().state)
 
     def reach(self, platform: Platform) -> Outside:
-        """The kept way to a platform; made anew when its file or its token has changed."""
+        """The kept way to a platform; made anew when its file or a secret has changed."""
         with self._lock:
-            token = secrets.resolve(platform.api.token) if platform.api else ""
-            key = f"{platform.digest} {hash(token)}"
+            key = f"{platform.digest} {hash(frozenset(known_secrets(platform).items()))}"
             if key not in self._outside:
                 self._outside[key] = Outside(platform)
             return self._outside[key]

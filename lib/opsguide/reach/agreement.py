@@ -3,6 +3,7 @@
 - A container's host is in the file and of the fitting kind: infrastructure containers on infrastructure
   hosts, end-user containers on user hosts.
 - A peer is an infrastructure container that names this one as its peer, on another host.
+- A jump host is a host of the file, and no way leads back to where it began.
 - No two hosts share an address and port, a platform id or a machine id.
 - No two containers share a node id or a machine id, nor a ctid on one host.
 """
@@ -22,6 +23,8 @@ def check(found: Mapping[str, Element], places: Mapping[str, Section]) -> None:
         if element.is_container:
             _check_host(element, found, places[element.name])
             _check_peer(element, found, places[element.name])
+        else:
+            _check_jump(element, found, places[element.name])
 
 
 def _check_unique(found: Mapping[str, Element], places: Mapping[str, Section]) -> None:
@@ -52,6 +55,17 @@ def _check_host(element: Element, found: Mapping[str, Element], section: Section
     if host.kind != HOST_OF[element.kind]:
         fitting = f"{WITH_ARTICLE[element.kind]} is on {WITH_ARTICLE[HOST_OF[element.kind]]}"
         raise section.error("host", f"{host.name} is {WITH_ARTICLE[host.kind]}; {fitting}")
+
+
+def _check_jump(element: Element, found: Mapping[str, Element], section: Section) -> None:
+    way = [element.name]
+    while jump := found[way[-1]].jump:
+        if jump not in found or not found[jump].is_host:
+            names = [e.name for e in found.values() if e.is_host]
+            raise section.error("jump", f"there is no host {jump!r}{close_matches(jump, names)}")
+        way.append(jump)
+        if jump in way[:-1]:
+            raise section.error("jump", f"the way goes in a circle: {' → '.join(way)}")
 
 
 def _check_peer(element: Element, found: Mapping[str, Element], section: Section) -> None:

@@ -20,13 +20,21 @@ HOST_OF = {"infrastructure-container": "infrastructure-host", "end-user-containe
 
 
 @dataclass(frozen=True)
+class Become:
+    """Lines are run by sudo; `password` is a secret reference, "" where sudo asks for none."""
+
+    password: str = ""
+
+
+@dataclass(frozen=True)
 class Element:
     """One real host or container.
 
     `host` is the name of the host that carries it, for a host its own. `address` and `port` are those of
     a host, "" and 0 for a container. `ctid` is the container's number on its host; `node` and `id` are the
     numbers by which the platform API knows a container and a host. `joining` is the kind that a host will
-    join as.
+    join as. `jump` is the host through which a host is reached, "" for directly; `become` is None where the
+    account that logs in is the one that acts.
     """
 
     name: str
@@ -43,6 +51,8 @@ class Element:
     machine_id: str = ""
     group: str = ""
     joining: str = ""
+    jump: str = ""
+    become: Become | None = None
 
     @property
     def is_user_host(self) -> bool:

@@ -4,7 +4,8 @@
 - The element's own name is looked up first (OpenSSH: HostKeyAlias), then the address, `[address]:port` where
   the port is not 22. The first of them that has an entry decides.
 - A key that is marked @revoked under any of these names is refused, whatever else is on file.
-- Authorities (@cert-authority) are passed over: a host shows its plain key.
+- For a certificate, the first name that has a plain key or an authority decides which authorities count. What
+  makes a certificate count stands in `hostcerts.py`; where none does, the plain key is judged.
 - No key on file is unknown; another key of the same type is changed; only keys of other types is unknown too.
 """
 
@@ -82,6 +83,14 @@ def deciding(looked_up: Sequence[Sequence[KnownKey]]) -> list[KnownKey]:
     revoked = [key for found in looked_up for key in found if key.marker == "@revoked"]
     plain = ([key for key in found if not key.marker] for found in looked_up)
     return revoked + next((keys for keys in plain if keys), [])
+
+
+def authorities(looked_up: Sequence[Sequence[KnownKey]]) -> tuple[int, list[KnownKey]]:
+    """Which authorities may vouch for a host, and by the how-manieth of its names they were found."""
+    for turn, found in enumerate(looked_up):
+        if any(key.marker != "@revoked" for key in found):
+            return turn, [key for key in found if key.marker == "@cert-authority"]
+    return 0, []
 
 
 def verdict(known: Sequence[KnownKey], type_: str, blob: bytes) -> Verdict:

@@ -5,6 +5,7 @@
 - What must hold between elements stands in `agreement.py`.
 - A host that is joining has the kind that it will join as.
 - A secret is a reference; a secret standing in the file itself is refused, and is not shown.
+- `jump` and `become` under `ssh:` are for all hosts; a host's own go before them. No host is its own jump host.
 - Relative paths are meant from the file's own folder.
 """
 
@@ -24,6 +25,7 @@ from opsguide.reach.elements import (
     HOST_KINDS,
     WITH_ARTICLE,
     ApiSettings,
+    Become,
     Element,
     Platform,
     SshSettings,
@@ -33,9 +35,10 @@ from opsguide.reach.lined import Section, close_matches, parse
 __all__ = ["ApiSettings", "Element", "Platform", "SshSettings", "find", "load"]
 
 TOP = ("platform", "practice", "edition", "domain", "state", "ssh", "api", "hosts", "containers")
-SSH = ("user", "key", "known_hosts", "config", "port", "role_marker")
+SSH = ("user", "key", "known_hosts", "config", "port", "role_marker", "jump", "become")
 API = ("url", "token", "timeout")
-HOST = ("kind", "address", "port", "id", "group", "joining", "machine_id")
+HOST = ("kind", "address", "port", "id", "group", "joining", "machine_id", "jump", "become")
+BECOME = ("sudo", "password")
 CONTAINER = ("kind", "host", "ctid", "component", "peer", "env", "node", "machine_id")
 NAME = r"[a-z0-9][a-z0-9-]{0,62}"
 _NAME_WORDS = "a name of lower-case letters, digits and dashes"
@@ -118,6 +121,21 @@ def _ssh(top: Section) -> SshSettings:
     )
 
 
+def _become(section: Section, default: Become | None = None) -> Become | None:
+    if "become" not in section:
+        return default
+    become = section.section("become", BECOME)
+    if become.flag("sudo"):
+        return Become(_reference(become, "password") if "password" in become else "")
+    if "password" in become:
+        raise become.error("password", "only sudo takes one, and sudo is off")
+    return None
+
+
+def _jump(section: Section, default: str = "") -> str:
+    return section.text("jump", default, f"|{NAME}", "the name of a host (or empty: reached directly)")
+
+
 def _api(top: Section) -> ApiSettings:
     section = top.section("api", API)
     timeout = section.read("timeout", duration, 20.0)
@@ -140,6 +158,7 @@ def _url(text: str) -> str:
 def _elements(top: Section, ssh: SshSettings) -> dict[str, Element]:
     hosts = top.section("hosts", None)
     containers = top.section("containers", None) if "containers" in top else None
+    general = _general(top.section("ssh", SSH), ssh)
     places: dict[str, Section] = {}
     found: dict[str, Element] = {}
     for group, keys in ((hosts, HOST), (containers, CONTAINER)):
@@ -147,7 +166,7 @@ def _elements(top: Section, ssh: SshSettings) -> dict[str, Element]:
             assert group is not None
             _check_name(group, name, places)
             places[name] = group.section(name, keys)
-            found[name] = _host(name, places[name], ssh) if group is hosts else _container(name, places[name])
+            found[name] = _host(name, places[name], general) if group is hosts else _container(name, places[name])
     agreement.check(found, places)
     return dict(sorted(found.items(), key=lambda item: places[item[0]].line))
 
@@ -163,7 +182,12 @@ def _machine_id(section: Section) -> str:
     return section.text("machine_id", "", r"[0-9a-f]{32}", "a machine id of 32 hexadecimal digits")
 
 
-def _host(name: str, section: Section, ssh: SshSettings) -> Element:
+def _general(section: Section, ssh: SshSettings) -> Element:
+    """What hosts have that say nothing else."""
+    return Element("", "", "", port=ssh.port, jump=_jump(section), become=_become(section))
+
+
+def _host(name: str, section: Section, general: Element) -> Element:
     joining = section.choice("joining", HOST_KINDS, "")
     kind = section.choice("kind", HOST_KINDS, joining or None)
     if joining and kind != joining:
@@ -173,11 +197,13 @@ def _host(name: str, section: Section, ssh: SshSettings) -> Element:
         kind=kind,
         host=name,
         address=section.read("address", _address),
-        port=section.whole("port", 1, 65535) or ssh.port,
+        port=section.whole("port", 1, 65535) or general.port,
         id=section.whole("id", 1, _BIG),
         machine_id=_machine_id(section),
         group=section.text("group", "", r"[A-Za-z0-9][A-Za-z0-9._ -]*", "the name of a hardware node group"),
         joining=joining,
+        jump=_jump(section, general.jump if general.jump != name else ""),
+        become=_become(section, general.become),
     )
 
 

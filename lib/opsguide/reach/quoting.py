@@ -5,6 +5,7 @@
   is one argument, quoted once more.
 - A value arrives byte for byte at every hop, line ends included. NUL cannot travel and is refused.
 - Answers are in the C locale at every hop; the system's own folders are on the PATH of the host.
+- Where sudo is needed, it is told never to ask, and runs the whole line in a shell of its own.
 - A deadline is `timeout -k 10 SECONDS` at the innermost hop, where the command runs.
 - A word is quoted only where it must be, in double quotes where that reads better, never in a way that an
   interactive shell would expand.
@@ -69,6 +70,11 @@ def remote_line(argv: Sequence[str], *, ctid: int | None = None, deadline: float
 def raw_line(text: str, *, ctid: int | None = None, deadline: float | None = None) -> str:
     """The same for a text in shell language (pipes and the like), which bash reads where it runs."""
     return remote_line(["bash", "-c", text], ctid=ctid, deadline=deadline)
+
+
+def as_root(line: str) -> str:
+    """The line, run by sudo; its exit status comes through."""
+    return f"sudo -n -- sh -c {quoted(line)}"
 
 
 def _timeout(deadline: float | None) -> list[str]:

@@ -2,6 +2,8 @@
 
 - One object serves all hosts and all threads; a slow host never blocks another.
 - A line holds no NUL and something besides blanks; it goes out byte for byte, once.
+- A host with a jump host is reached through the kept connection of that host.
+- Where the inventory says `become:`, the line is run by sudo (`ssh_sudo.py`).
 - Lines are for hosts; work in a container is a line on its host (`quoting.py`).
 """
 
@@ -9,14 +11,19 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
+from functools import partial
 
 from opsguide.errors import InputError
-from opsguide.reach import quoting, secrets
+from opsguide.reach import quoting, secrets, ssh_sudo
 from opsguide.reach.elements import Element, SshSettings
+from opsguide.reach.knock import unreachable
 from opsguide.reach.ssh_command import Answer, Errand, Sink, Wait
 from opsguide.reach.ssh_connect import Resolve, connect
+from opsguide.reach.ssh_jump import way
 from opsguide.reach.ssh_lane import Lane
 from opsguide.reach.ssh_link import Link
+from opsguide.reach.ssh_sudo import Gate
 
 __all__ = ["Answer", "Connections", "Sink"]
 
@@ -24,8 +31,9 @@ __all__ = ["Answer", "Connections", "Sink"]
 class Connections:
     """Kept connections to the hosts of a platform.
 
-    `resolve` turns the key's reference into the key. `watchdog` is how many seconds a host may leave a
-    question unanswered while a command runs; `patience` how many seconds connecting may take.
+    `resolve` turns the key's reference into the key, `hosts` are those that may be jump hosts. `watchdog` is
+    how many seconds a host may leave a question unanswered while a command runs; `patience` how many seconds
+    connecting may take.
     """
 
     def __init__(
@@ -33,11 +41,15 @@ class Connections:
         ssh: SshSettings,
         resolve: Resolve = secrets.resolve,
         *,
+        hosts: Mapping[str, Element] | None = None,
         watchdog: float = 15.0,
         patience: float = 15.0,
     ) -> None:
         self._ssh, self._resolve = ssh, resolve
+        self._hosts = hosts or {}
         self._watchdog, self._patience = watchdog, patience
+        self._wants_password: set[str] = set()
+        self._wants_none: set[str] = set()
         self._lanes: dict[str, Lane] = {}
         self._lock = threading.Lock()
         self._closed = False
@@ -61,15 +73,64 @@ class Connections:
         quoting.check(line)
         if not line.strip() or not deadline > 0:
             raise InputError("a command needs a line and a deadline above 0 s", where=host.name)
-        errand = Errand(self._lane(host), line.encode("utf-8"), stdin, started + deadline)
+        if host.become is None:
+            return self._send(host, line, stdin, started, deadline, sink, cancel)
+        gate = self._gate(host, line, deadline, cancel)
+        if gate is None:
+            return self._send(host, quoting.as_root(line), stdin, started, deadline, sink, cancel)
+        answer = self._send(host, gate.line, stdin, started, deadline, gate.before(sink), cancel, gate)
+        if answer.outcome == "ok" and not gate.begun:
+            self._wants_password.discard(host.name)
+            ssh_sudo.refuse(host, gate, gate.said)
+        return answer
+
+    def _send(
+        self,
+        host: Element,
+        line: str,
+        stdin: bytes,
+        started: float,
+        deadline: float,
+        sink: Sink,
+        cancel: threading.Event | None,
+        gate: Gate | None = None,
+    ) -> Answer:
+        errand = Errand(self._lane(host), line.encode("utf-8"), stdin, started + deadline, gate)
         return Wait(errand, started, sink, cancel).answer()
+
+    def _gate(self, host: Element, line: str, deadline: float, cancel: threading.Event | None) -> Gate | None:
+        """The way in where sudo wants a password, None where it does not; the host is asked once."""
+        assert host.become is not None
+        if host.name not in self._wants_password | self._wants_none:
+            self._ask_sudo(host, host.become.password, deadline, cancel)
+        if host.name in self._wants_none:
+            return None
+        return Gate(line, self._resolve(host.become.password))
+
+    def _ask_sudo(self, host: Element, password: str, deadline: float, cancel: threading.Event | None) -> None:
+        said = bytearray()
+        answer = self._send(
+            host, ssh_sudo.QUESTION, b"", time.monotonic(), deadline, lambda _, chunk: said.extend(chunk), cancel
+        )
+        if answer.exit is None:
+            words = f"{host.name} does not tell whether sudo wants a password: {answer.outcome}, {answer.note}"
+            raise unreachable(host, words, "nothing was sent; try again when the host answers")
+        if answer.exit and not password:
+            ssh_sudo.refuse(host, None, " ".join(said.decode("utf-8", "backslashreplace").split())[:300])
+        (self._wants_password if answer.exit else self._wants_none).add(host.name)
 
     def host_key(self, host: Element) -> str:
         """SHA256 fingerprint of the key that the host has proven on the live connection."""
         return str(self.facts(host)["host_key"])
 
+    def shown_keys(self, host: Element) -> dict[str, str]:
+        """The keys checked on the way: of the host; where there are any, of its authority and of the jump host."""
+        facts = self.facts(host)
+        names = (name for name in ("host_key", "host_key_authority", "jump_host_key") if name in facts)
+        return {name.replace("_", " "): str(facts[name]) for name in names}
+
     def facts(self, host: Element) -> dict[str, str | bool]:
-        """What was agreed: host_key, host_key_type, kex, cipher, mac, strict_kex, server."""
+        """What was agreed: host_key, host_key_type, jump_host_key of hops, kex, cipher, mac, strict_kex, server."""
         return dict(self._lane(host).any(time.monotonic() + self._patience).facts)
 
     def close(self) -> None:
@@ -92,4 +153,5 @@ class Connections:
 
     def _connect(self, host: Element, until: float) -> Link:
         last = min(until, time.monotonic() + self._patience)
-        return connect(host, self._ssh, self._resolve, last, self._watchdog)
+        through = partial(way, host, self._lane(self._hosts[host.jump])) if host.jump else None
+        return connect(host, self._ssh, self._resolve, last, self._watchdog, through)

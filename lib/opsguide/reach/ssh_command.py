@@ -25,6 +25,7 @@ import paramiko
 from opsguide.errors import UnreachableError
 from opsguide.reach.ssh_lane import Lane
 from opsguide.reach.ssh_link import BROKEN, Link
+from opsguide.reach.ssh_sudo import Gate
 
 Outcome = Literal["ok", "timeout", "lost", "cancelled"]
 Sink = Callable[[str, bytes], None]
@@ -63,7 +64,8 @@ class Bell(threading.Event):
 class Errand:
     """A command on its way. Its own thread opens, sends and feeds, so that the caller can stop waiting."""
 
-    def __init__(self, lane: Lane, line: bytes, stdin: bytes, until: float) -> None:
+    def __init__(self, lane: Lane, line: bytes, stdin: bytes, until: float, gate: Gate | None = None) -> None:
+        self.gate = gate
         self.lane, self.line, self.stdin, self.until = lane, line, stdin, until
         self.bell = Bell()
         self.link: Link | None = None
@@ -112,6 +114,9 @@ class Errand:
     def _feed(self) -> None:
         channel = self.channel
         if channel is None:
+            return
+        if self.gate and not self.gate.let_in(channel):
+            channel.shutdown_write()
             return
         while self.fed < len(self.stdin):
             taken = channel.send(self.stdin[self.fed : self.fed + CHUNK])

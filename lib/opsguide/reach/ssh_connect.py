@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import paramiko
@@ -23,9 +23,11 @@ from paramiko.ssh_exception import (
 )
 
 from opsguide.errors import InputError
-from opsguide.reach import hostkeys
+from opsguide.reach import hostkeys, ssh_hostkey
 from opsguide.reach.elements import Element, SshSettings
 from opsguide.reach.knock import knock, unreachable
+from opsguide.reach.ssh_hostkey import OnFile
+from opsguide.reach.ssh_jump import Way
 from opsguide.reach.ssh_link import BROKEN, Link
 
 KEX = (
@@ -58,12 +60,17 @@ KEY_TYPES = (
     "rsa-sha2-256",
 )
 Resolve = Callable[[str], str]
+Through = Callable[[float], Way]
 
 
 class NotingTransport(paramiko.Transport):
-    """Keeps the name of the agreed key exchange, which the library drops once the exchange is over."""
+    """Keeps the name of the agreed key exchange, which the library drops once the exchange is over.
+
+    Where an authority is on file, a certificate is asked for before a plain key, as OpenSSH does.
+    """
 
     agreed_kex = ""
+    certificates_first = False
     _engine: object = None
 
     @property
@@ -77,22 +84,35 @@ class NotingTransport(paramiko.Transport):
         names = [name for name, kind in getattr(self, "_kex_info", {}).items() if type(engine) is kind]
         self.agreed_kex = names[0] if names else self.agreed_kex
 
+    @property
+    def preferred_keys(self) -> Sequence[str]:
+        """The types of host keys, best first."""
+        return sorted(super().preferred_keys, key=lambda name: ("-cert-" in name) != self.certificates_first)
 
-def connect(host: Element, ssh: SshSettings, resolve: Resolve, until: float, interval: float) -> Link:
-    """A new connection before `until` (monotonic seconds); UnreachableError says why not, and what to do."""
+
+def connect(
+    host: Element, ssh: SshSettings, resolve: Resolve, until: float, interval: float, through: Through | None = None
+) -> Link:
+    """A new connection before `until` (monotonic seconds); UnreachableError says why not, and what to do.
+
+    `through` makes the way where it does not lead there directly.
+    """
     key = _private_key(host, ssh, resolve)
-    known = _known(host, ssh)
-    sock = knock(host, until)
+    known = ssh_hostkey.look_up(host, ssh)
+    way = through(until) if through else None
+    sock = way.channel if way else knock(host, until)
     transport = NotingTransport(sock)
     try:
         shown = _handshake(transport, host, known, until)
-        _check_host_key(host, ssh, known, shown)
+        authority = ssh_hostkey.check(known, shown)
         _authenticate(transport, host, ssh, key, until)
     except BaseException:
         transport.close()
         sock.close()
         raise
-    return Link(transport, _facts(transport, shown), interval)
+    more = {"host_key_authority": authority, "jump_host_key": way.jump_host_key if way else ""}
+    facts = _facts(transport, shown) | {name: value for name, value in more.items() if value}
+    return Link(transport, facts, interval)
 
 
 def _private_key(host: Element, ssh: SshSettings, resolve: Resolve) -> paramiko.PKey:
@@ -113,18 +133,9 @@ def _private_key(host: Element, ssh: SshSettings, resolve: Resolve) -> paramiko.
     raise unreachable(host, words, "ssh-keygen -t ed25519 makes one")
 
 
-def _known(host: Element, ssh: SshSettings) -> list[hostkeys.KnownKey]:
-    looked_up = hostkeys.names(host.name, host.address, host.port)
-    try:
-        return hostkeys.deciding([hostkeys.on_file(ssh.known_hosts, name) for name in looked_up])
-    except InputError as reason:
-        raise unreachable(host, reason.words, reason.next or f"mend {ssh.known_hosts}") from None
-
-
-def _handshake(
-    transport: paramiko.Transport, host: Element, known: list[hostkeys.KnownKey], until: float
-) -> paramiko.PKey:
-    _pin(transport, {key.type for key in known if not key.marker})
+def _handshake(transport: NotingTransport, host: Element, known: OnFile, until: float) -> paramiko.PKey:
+    _pin(transport, known.types)
+    transport.certificates_first = known.has_authorities
     left = max(0.05, until - time.monotonic())
     transport.banner_timeout = transport.handshake_timeout = left
     try:
@@ -157,29 +168,6 @@ def _pin(transport: paramiko.Transport, types: set[str]) -> None:
 def _offered(wanted: Iterable[str], there: Iterable[str]) -> tuple[str, ...]:
     available = set(there)
     return tuple(name for name in wanted if name in available)
-
-
-def _check_host_key(host: Element, ssh: SshSettings, known: list[hostkeys.KnownKey], shown: paramiko.PKey) -> None:
-    blob = shown.asbytes()
-    verdict = hostkeys.verdict(known, shown.get_name(), blob)
-    if verdict == "known":
-        return
-    seen = f"{shown.get_name()} {hostkeys.fingerprint(blob)}"
-    name = hostkeys.names(host.name, host.address, host.port)[1]
-    if verdict == "revoked":
-        words = f"{host.name} shows a host key that is revoked: {seen}"
-        step = "do not connect: someone may stand between; give the host a new key from its console"
-    elif verdict == "changed":
-        lines = ", ".join(str(key.line) for key in known if not key.marker and key.type == shown.get_name())
-        words = f"{host.name} shows another host key than the one on file: {seen}"
-        step = "find out why (reinstalled, or someone between?) before anything else; "
-        step += f"only then replace line {lines} of {ssh.known_hosts}"
-    else:
-        types = sorted({key.type for key in known if not key.marker})
-        only = f" (on file are only keys of type {', '.join(types)})" if types else ""
-        words = f"{host.name} shows a host key that is not on file{only}: {seen}"
-        step = f"compare it on the host's console, then add '{name} {shown.get_name()} …' to {ssh.known_hosts}"
-    raise unreachable(host, words, step)
 
 
 def _authenticate(

@@ -64,6 +64,19 @@ class Lane:
                 step = "look at sshd's log on the host (MaxSessions, ForceCommand, memory, processes)"
                 raise UnreachableError(f"{self.host.name} {reason}", where=self.host.name, next=step)
 
+    def tunnel(self, to: tuple[str, int], until: float) -> tuple[Link, paramiko.Channel]:
+        """A way through this host to an address; ChannelException, TimeoutError or GoneError where there is none."""
+        while True:
+            link = self._take(until)
+            try:
+                return link, link.tunnel(to, until)
+            except GoneError:
+                link.retired = True
+                if time.monotonic() >= until:
+                    raise
+            finally:
+                self.release(link)
+
     def any(self, until: float) -> Link:
         """A live connection, made if there is none."""
         link = self._take(until)
@@ -79,7 +92,7 @@ class Lane:
         with self._turn:
             link.busy -= 1
             self._turn.notify_all()
-            over = link.retired and not link.busy
+            over = link.retired and not link.busy and not link.ridden
         if over:
             threading.Thread(target=link.close, daemon=True).start()
 

@@ -4,6 +4,7 @@
   library do not find it.
 - Anything heard counts as an answer: a slow link that is full of output is not a dead one.
 - A connection that leaves a question unanswered for `interval` seconds is closed, and `frozen` says why.
+- Tunnels through it count as use: given up, it stays open until the last one has ended.
 - The question is asked every `interval` seconds while a command runs, and whenever somebody wants to know.
 """
 
@@ -44,6 +45,7 @@ class Link:
         self.refused_since = 0.0
         self.room = ROOM
         self.retired = self.frozen = False
+        self._tunnels: list[paramiko.Channel] = []
         self._heard = time.monotonic()
         self._asked: float | None = None
         self._ask, self._answered = threading.Event(), threading.Event()
@@ -55,6 +57,11 @@ class Link:
     def usable(self) -> bool:
         """Whether a new session may be tried on it."""
         return not self.retired and self.transport.is_active()
+
+    @property
+    def ridden(self) -> bool:
+        """Whether a tunnel goes through it."""
+        return any(not tunnel.closed for tunnel in self._tunnels)
 
     def heard(self) -> None:
         """Something came from the other end just now."""
@@ -100,6 +107,8 @@ class Link:
             if self.silent() > self.interval:
                 self.frozen = True
                 self.close()
+            elif self.retired and self._tunnels and not self.busy and not self.ridden:
+                self.close()
 
     def session(self, until: float) -> paramiko.Channel:
         """A new session; FullError when the server has no room, GoneError when the connection is dead.
@@ -120,6 +129,25 @@ class Link:
         finally:
             self._opening.release()
         self.heard()
+        return channel
+
+    def tunnel(self, to: tuple[str, int], until: float) -> paramiko.Channel:
+        """A channel to an address; ChannelException when it is refused, TimeoutError when there is no answer.
+
+        Several at a time, for an address may take long to answer. Should two refusals meet, one of them reads
+        like a lost connection, and is tried again on another.
+        """
+        self.ask()
+        left = max(0.05, until - time.monotonic())
+        try:
+            channel = self.transport.open_channel("direct-tcpip", to, ("127.0.0.1", 0), timeout=left)
+        except ChannelException:
+            raise
+        except BROKEN as reason:
+            if time.monotonic() >= until and self.transport.is_active() and self.silent() < 1.0:
+                raise TimeoutError from None
+            raise GoneError(str(reason) or type(reason).__name__) from None
+        self._tunnels = [*(tunnel for tunnel in self._tunnels if not tunnel.closed), channel]
         return channel
 
     def close(self) -> None:
