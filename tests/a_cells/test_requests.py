@@ -37,9 +37,33 @@ HOST_FIREWALL = {
     "the platform's sets": "gethostfirewallsets",
     "the platform's state": "gethostfirewallstatus",
 }
+CONTAINER_FIREWALL = {
+    "listening ports": "ss -l -n -t -u -p",
+    "rules, IPv4": "iptables-save",
+    "rules, IPv6": "ip6tables-save",
+    "counters, before and after": "iptables -n -v -x -L",
+    "addresses": "ip -brief address",
+    "time": "date -u",
+}
 CASES: dict[str, dict[str, str]] = {
     "13-uh-01": HOST_FIREWALL,
     "13-ih-01": HOST_FIREWALL,
+    "14-hcore1": CONTAINER_FIREWALL
+    | {
+        "component and version": "jinfo.ini",
+        "who must reach it": "state established",
+        "the peer's rules": "ih-02 -- ",
+    },
+    "14-node101": CONTAINER_FIREWALL
+    | {
+        "environment and nodes": "getenvinfo",
+        "rules as the platform has them": "security/rest/getrules",
+        "the switch": "firewallstatus",
+        "the agent's state": "jem firewall fwstatus",
+        "the customer's own rules": "iptables-custom",
+        "the agent's log": "jem.log",
+        "type of the node": "metainf.conf",
+    },
 }
 NO_ANSWER: dict[str, tuple[str, ...]] = {}
 
