@@ -45,6 +45,28 @@ CONTAINER_FIREWALL = {
     "addresses": "ip -brief address",
     "time": "date -u",
 }
+ROUTING = {
+    "addresses": "ip -d -brief address",
+    "links with their errors": "ip -s link",
+    "all routing tables": "ip route show table all",
+    "routes, IPv6": "ip -6 route",
+    "rules of routing": "ip rule",
+    "proxy entries": "ip neigh show proxy",
+    "forwarding and filters by path": "rp_filter",
+    "resolver": "resolv.conf",
+    "a path of whole packets": "ping -n -c 3 -W 2 -M do -s 1472 127.0.0.1",
+    "internal pool": "getippoolinfo",
+    "external pool": "getextippoolinfo",
+    "time": "date -u",
+}
+ROUTING_OF_A_HOST = ROUTING | {
+    "platform version": "infra_version",
+    "containers with their addresses": "vzlist -a -H -o ctid,hostname,ip,status",
+    "addresses in the containers' files": "IP_ADDRESS",
+    "source device of routes": "VE_ROUTE_SRC_DEV",
+    "bonds and VLANs": "/proc/net/bonding/",
+    "VLANs of bridges": "bridge vlan",
+}
 CASES: dict[str, dict[str, str]] = {
     "13-uh-01": HOST_FIREWALL,
     "13-ih-01": HOST_FIREWALL,
@@ -64,8 +86,13 @@ CASES: dict[str, dict[str, str]] = {
         "the agent's log": "jem.log",
         "type of the node": "metainf.conf",
     },
+    "15-uh-01": ROUTING_OF_A_HOST,
+    "15-ih-01": ROUTING_OF_A_HOST,
+    "15-resolver1": ROUTING,
+    "15-node101": ROUTING | {"environment": "getenvinfo", "firewall": "security/rest/getrules"},
 }
-NO_ANSWER: dict[str, tuple[str, ...]] = {}
+# What the lab's hosts do not have: the look ends with 1 or 2, and stands in the request so.
+NO_ANSWER = dict.fromkeys(("15-uh-01", "15-ih-01"), ("source device of routes", "bonds and VLANs"))
 
 
 def given(case: str) -> dict[str, Any]:
