@@ -67,6 +67,26 @@ ROUTING_OF_A_HOST = ROUTING | {
     "bonds and VLANs": "/proc/net/bonding/",
     "VLANs of bridges": "bridge vlan",
 }
+SOFTWARE = {
+    "system": "os-release",
+    "kernel": "uname -r",
+    "tainted": "tainted",
+    "processors": "nproc",
+    "memory": "free -m",
+    "disk": "df -h",
+    "installed packages": "rpm -qa",
+    "repositories": "yum repolist -v",
+    "who provides it": "--showduplicates list node_exporter",
+    "dry run": "yum --assumeno install node_exporter",
+    "listening ports": "ss -l -n -t -u -p",
+    "units": "list-unit-files",
+    "running services": "list-units",
+    "modules": "/proc/modules",
+    "SELinux": "selinux",
+    "agents": "ps aux",
+}
+SOFTWARE_OF_A_HOST = SOFTWARE | {"platform version": "infra_version", "containers": "vzlist"}
+SOFTWARE_OF_A_CONTAINER = SOFTWARE | {"component or type": "/etc/jelastic -type f"}
 CASES: dict[str, dict[str, str]] = {
     "13-uh-01": HOST_FIREWALL,
     "13-ih-01": HOST_FIREWALL,
@@ -90,9 +110,16 @@ CASES: dict[str, dict[str, str]] = {
     "15-ih-01": ROUTING_OF_A_HOST,
     "15-resolver1": ROUTING,
     "15-node101": ROUTING | {"environment": "getenvinfo", "firewall": "security/rest/getrules"},
+    "22-uh-01": SOFTWARE_OF_A_HOST,
+    "22-ih-01": SOFTWARE_OF_A_HOST,
+    "22-hcore1": SOFTWARE_OF_A_CONTAINER,
+    "22-node101": SOFTWARE_OF_A_CONTAINER,
 }
-# What the lab's hosts do not have: the look ends with 1 or 2, and stands in the request so.
-NO_ANSWER = dict.fromkeys(("15-uh-01", "15-ih-01"), ("source device of routes", "bonds and VLANs"))
+# What the lab does not have: the look ends with 1 or 2, and stands in the request so.
+NO_ANSWER = {
+    **dict.fromkeys(("15-uh-01", "15-ih-01"), ("source device of routes", "bonds and VLANs")),
+    **dict.fromkeys(("22-uh-01", "22-ih-01", "22-hcore1", "22-node101"), ("SELinux", "modules")),
+}
 
 
 def given(case: str) -> dict[str, Any]:
