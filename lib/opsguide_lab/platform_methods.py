@@ -12,7 +12,7 @@ import json
 import subprocess
 from typing import Any
 
-from opsguide_lab import elements, platform_figures, platform_moves
+from opsguide_lab import elements, platform_figures, platform_moves, platform_security
 from opsguide_lab.errors import LabError
 from opsguide_lab.platform_answers import BAD_PARAMETER, NOT_FOUND, RESTART_FAILED, Arguments, Failure, Method, host_of
 from opsguide_lab.platform_state import Record, State, shown
@@ -102,6 +102,11 @@ METHODS: dict[str, Method] = {
     "administration.cluster.getippoolinfo": platform_figures.get_ip_pool_info,
     "administration.cluster.getextippoolinfo": platform_figures.get_ext_ip_pool_info,
     "administration.cluster.getclusterstatus": platform_figures.get_cluster_status,
+    "administration.host.gethostfirewallsets": platform_security.get_host_firewall_sets,
+    "administration.host.checkhostconnection": platform_security.check_host_connection,
+    "administration.monitoring.gethostfirewallstatus": platform_security.get_host_firewall_status,
+    "environment.security.getrules": platform_security.get_rules,
+    "environment.security.firewallstatus": platform_security.firewall_status,
     "environment.control.getenvinfo": platform_figures.get_env_info,
     "environment.control.restartservices": restart_services,
 }

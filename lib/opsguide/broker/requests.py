@@ -17,8 +17,10 @@ QUESTIONS = (
     ("window", "from, to, and time zone"),
     ("contact", "who is on duty and reachable, with a phone number for severity 1 and 2"),
     ("platform and region version", "as the admin panel shows them"),
+    ("access", "what access you give, and to whom"),
     ("rollback", "what you wish to happen if it does not work"),
 )
+COMMON = ("element", "mode", "follows", "reason")
 
 
 def write(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict[str, Any]]) -> None:
@@ -59,7 +61,7 @@ def shape(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict
         "evidence": evidence,
         "wanted": [{"what": e["words"] or e["line"], "line": e["line"], "diff": e.get("diff", "")} for e in wanted],
         "acceptance": [{"check": e["line"], "expect": e["expect_words"]} for e in listed if e["verb"] == "prove"],
-        "to_fill_in": [{"field": f, "help": h} for f, h in QUESTIONS],
+        "to_fill_in": [{"field": f, "help": h} for f, h in QUESTIONS if not intent["parameters"].get(f)],
     }
 
 
@@ -76,14 +78,26 @@ def _markdown(body: dict[str, Any]) -> str:
     ]
     lines += [f"- {name}: {value}" for name, value in facts] + ["", "## Please fill in", ""]
     lines += [f"- {q['field']} ({q['help']}):" for q in body["to_fill_in"]] + ["", "## Wanted change", ""]
+    lines += [f"- {name}: {_said(value)}" for name, value in body["parameters"].items() if name not in COMMON]
     for item in body["wanted"]:
-        lines += [f"- {item['what']}", *_fenced(item["diff"])]
+        lines += _wanted(item)
     lines += ["", "## Acceptance test", ""]
     lines += [f"- `{a['check']}`: {a['expect']}" for a in body["acceptance"]] or ["- the evidence below, taken again"]
     lines += ["", "## Evidence (read only, secrets hidden)", ""]
     for item in body["evidence"]:
         lines += [f"`{item['command']}` (exit {item['exit']})", *_fenced(item["answer"])]
     return "\n".join(lines) + "\n"
+
+
+def _wanted(item: dict[str, Any]) -> list[str]:
+    """One change: its line and what is said of it, or the file and its difference."""
+    line = f"- `{item['line']}`" if item["line"] else f"- {item['what']}"
+    said = f"; {item['what']}" if item["line"] and item["what"] != item["line"] else ""
+    return [line + said, *_fenced(item["diff"])]
+
+
+def _said(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _fenced(text: str) -> list[str]:

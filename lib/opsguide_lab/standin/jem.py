@@ -1,6 +1,7 @@
 """Stand-in for jem of the opsguide practice platform: NOT the real program.
 
 usage: jem service start|stop|restart|reload|status [NAME]
+       jem firewall fwstatus
 
 Answers one JSON object: result 0, else 4182 restart failed, 4183 start, 4184 stop, 4185 reload. Without a NAME the
 node's own service, SERVICE in /etc/jelastic/metainf.conf. It uses `service`, as the real one does.
@@ -22,6 +23,8 @@ def main(argv: list[str]) -> int:
     if argv[:1] in ([], ["-h"], ["--help"]):
         print(__doc__)
         return 0 if argv else 2
+    if argv == ["firewall", "fwstatus"]:
+        return _answer({"result": 0, "status": "enabled"})
     if argv[0] != "service" or len(argv) < 2 or argv[1] not in CODES:
         return _answer({"result": 99, "error": f"unknown command: {' '.join(argv)}"})
     return _service(argv[1], argv[2] if len(argv) > 2 else _own_service())

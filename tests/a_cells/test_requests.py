@@ -1,0 +1,203 @@
+"""Suite A: the cells of Jelastic Operations that have a runbook end as requests, complete, and nothing is changed.
+
+A case is a file of `parameters/runs/` and the dossier's items of evidence, each with words that stand in its command.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from desk import REPOSITORY, Desk
+from opsguide.guide import editions, kinds, scopes
+
+pytestmark = pytest.mark.lab
+SEED = editions.load("seed")
+RUNS = REPOSITORY / "parameters/runs"
+TOKEN = Path("/var/lib/opsguide-lab/keys/api-token")
+HOST_FIREWALL = {
+    "platform version": "infra_version",
+    "kernel": "uname -r",
+    "rules, IPv4, with default policies": "iptables-save",
+    "rules, IPv6": "ip6tables-save",
+    "counters, twice": "iptables-save -c",
+    "sets": "ipset list -t",
+    "which service filters": "iptables ip6tables firewalld nftables",
+    "listening ports": "ss -l -n -t -u -p",
+    "connection tracking and forwarding": "nf_conntrack_count net.netfilter.nf_conntrack_max net.ipv4.ip_forward",
+    "digests of the saved files": "sha256sum",
+    "drops in the kernel's log": "journalctl -k",
+    "addresses": "ip -brief address",
+    "routes": "ip route",
+    "the platform's record": "gethosts",
+    "the platform's sets": "gethostfirewallsets",
+    "the platform's state": "gethostfirewallstatus",
+}
+CONTAINER_FIREWALL = {
+    "listening ports": "ss -l -n -t -u -p",
+    "rules, IPv4": "iptables-save",
+    "rules, IPv6": "ip6tables-save",
+    "counters, before and after": "iptables -n -v -x -L",
+    "addresses": "ip -brief address",
+    "time": "date -u",
+}
+ROUTING = {
+    "addresses": "ip -d -brief address",
+    "links with their errors": "ip -s link",
+    "all routing tables": "ip route show table all",
+    "routes, IPv6": "ip -6 route",
+    "rules of routing": "ip rule",
+    "proxy entries": "ip neigh show proxy",
+    "forwarding and filters by path": "rp_filter",
+    "resolver": "resolv.conf",
+    "a path of whole packets": "ping -n -c 3 -W 2 -M do -s 1472 127.0.0.1",
+    "internal pool": "getippoolinfo",
+    "external pool": "getextippoolinfo",
+    "time": "date -u",
+}
+ROUTING_OF_A_HOST = ROUTING | {
+    "platform version": "infra_version",
+    "containers with their addresses": "vzlist -a -H -o ctid,hostname,ip,status",
+    "addresses in the containers' files": "IP_ADDRESS",
+    "source device of routes": "VE_ROUTE_SRC_DEV",
+    "bonds and VLANs": "/proc/net/bonding/",
+    "VLANs of bridges": "bridge vlan",
+}
+SOFTWARE = {
+    "system": "os-release",
+    "kernel": "uname -r",
+    "tainted": "tainted",
+    "processors": "nproc",
+    "memory": "free -m",
+    "disk": "df -h",
+    "installed packages": "rpm -qa",
+    "repositories": "yum repolist -v",
+    "who provides it": "--showduplicates list node_exporter",
+    "dry run": "yum --assumeno install node_exporter",
+    "listening ports": "ss -l -n -t -u -p",
+    "units": "list-unit-files",
+    "running services": "list-units",
+    "modules": "/proc/modules",
+    "SELinux": "selinux",
+    "agents": "ps aux",
+}
+SOFTWARE_OF_A_HOST = SOFTWARE | {"platform version": "infra_version", "containers": "vzlist"}
+SOFTWARE_OF_A_CONTAINER = SOFTWARE | {"component or type": "/etc/jelastic -type f"}
+CASES: dict[str, dict[str, str]] = {
+    "13-uh-01": HOST_FIREWALL,
+    "13-ih-01": HOST_FIREWALL,
+    "14-hcore1": CONTAINER_FIREWALL
+    | {
+        "component and version": "jinfo.ini",
+        "who must reach it": "state established",
+        "the peer's rules": "ih-02 -- ",
+    },
+    "14-node101": CONTAINER_FIREWALL
+    | {
+        "environment and nodes": "getenvinfo",
+        "rules as the platform has them": "security/rest/getrules",
+        "the switch": "firewallstatus",
+        "the agent's state": "jem firewall fwstatus",
+        "the customer's own rules": "iptables-custom",
+        "the agent's log": "jem.log",
+        "type of the node": "metainf.conf",
+    },
+    "15-uh-01": ROUTING_OF_A_HOST,
+    "15-ih-01": ROUTING_OF_A_HOST,
+    "15-resolver1": ROUTING,
+    "15-node101": ROUTING | {"environment": "getenvinfo", "firewall": "security/rest/getrules"},
+    "22-uh-01": SOFTWARE_OF_A_HOST,
+    "22-ih-01": SOFTWARE_OF_A_HOST,
+    "22-hcore1": SOFTWARE_OF_A_CONTAINER,
+    "22-node101": SOFTWARE_OF_A_CONTAINER,
+}
+# What the lab does not have: the look ends with 1 or 2, and stands in the request so.
+NO_ANSWER = {
+    **dict.fromkeys(("15-uh-01", "15-ih-01"), ("source device of routes", "bonds and VLANs")),
+    **dict.fromkeys(("22-uh-01", "22-ih-01", "22-hcore1", "22-node101"), ("SELinux", "modules")),
+}
+
+
+def given(case: str) -> dict[str, Any]:
+    return yaml.safe_load((RUNS / f"{case}.yml").read_text())
+
+
+def asked(desk: Desk, case: str) -> Any:
+    values = given(case)
+    slug = SEED.activity(case[:2]).slug
+    return desk("run", slug, "--on", values["element"], "-f", str(RUNS / f"{case}.yml"), "--reason", values["reason"])
+
+
+def files_of(root: str) -> dict[str, tuple[bytes, int]]:
+    """Bytes and time of what a vendor's change would touch."""
+    places = ("etc/sysconfig", "etc/vz", "etc/jelastic", "etc/apt", "etc/yum.repos.d", "etc/nginx", "root/scripts")
+    found = [p for place in places for p in (Path(root) / place).rglob("*") if p.is_file()]
+    return {str(p): (p.read_bytes(), p.stat().st_mtime_ns) for p in found}
+
+
+def root_of(lab: Any, element: str) -> str:
+    host = element.startswith(("uh-", "ih-"))
+    return str(lab.host_root(element) if host else lab.container_root(element))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_cell_of_jelastic_operations_ends_as_a_complete_request(desk: Desk, lab: Any, case: str) -> None:
+    element = given(case)["element"]
+    before, rules = files_of(root_of(lab, element)), lab.inside(element, ["iptables-save"]).stdout
+    calls = len(lab.api_requests())
+    done = asked(desk, case)
+    assert done.code == 3, done
+    record = desk.record()
+    assert record.state == "requested"
+    assert not record.sent("change", "edit", "prove")
+    assert files_of(root_of(lab, element)) == before
+    assert lab.inside(element, ["iptables-save"]).stdout.count("\n-A") == rules.count("\n-A")
+    written = [r["method"] for r in lab.api_requests()[calls:]]
+    assert not [
+        m for m in written if m.rpartition(".")[2].startswith(("edit", "update", "apply", "set", "add", "change"))
+    ]
+    holds_all(json.loads((record.path / "request.json").read_text()), (record.path / "request.md").read_text(), case)
+    assert not [p for p in record.path.rglob("*") if p.is_file() and TOKEN.read_bytes().strip() in p.read_bytes()]
+
+
+def holds_all(request: dict[str, Any], page: str, case: str) -> None:
+    """The request holds the packet's facts, each item of evidence with its answer, what is wanted, and the test."""
+    values = given(case)
+    for item, words in CASES[case].items():
+        answers = [e for e in request["evidence"] if words in e["command"]]
+        assert answers, f"{item}: no {words!r} among the evidence"
+        assert item in NO_ANSWER.get(case, ()) or any(e["state"] == "ok" for e in answers), (item, answers)
+        assert any(e["command"] in page for e in answers), f"{item} is not on the page"
+    for name, value in values.items():
+        if name not in ("element", "mode", "reason"):
+            assert request["parameters"][name] == value
+            assert f"- {name}: " in page, f"{name} is not on the page"
+    assert request["activity"] == SEED.activity(case[:2]).title in page
+    assert values["reason"] == request["reason"] in page
+    assert request["acceptance"]
+    assert all(a["check"] in page for a in request["acceptance"])
+    assert request["wanted"] or scopes.load(SEED.activity(case[:2]).slug).entries  # type: ignore[union-attr]
+    asked = {q["field"] for q in request["to_fill_in"]}
+    packet = {"severity", "impact", "window", "contact", "platform and region version", "access", "rollback"}
+    assert asked == packet - set(values)
+    assert request["platform"] == "lab"
+    assert request["domain"] == "lab.example"
+    assert request["element"]["name"] == values["element"]
+
+
+def test_every_cell_of_jelastic_operations_whose_runbook_writes_only_requests_has_a_case() -> None:
+    only = [a for a in SEED.activities if scopes.load(a.slug) and only_requests(a.slug)]
+    wanted = {
+        (f"{a.number:02d}", k) for a in only for k in kinds.KINDS if SEED.party(a.slug, k) == "Jelastic Operations"
+    }
+    element_kinds = {"uh-01": "user-host", "ih-01": "infrastructure-host", "node101": "end-user-container"}
+    got = {(c[:2], element_kinds.get(given(c)["element"], "infrastructure-container")) for c in CASES}
+    assert got == wanted
+
+
+def only_requests(slug: str) -> bool:
+    return {SEED.party(slug, k) for k in kinds.KINDS} <= {"Jelastic Operations", "N/A"}
