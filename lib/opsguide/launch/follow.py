@@ -30,8 +30,11 @@ def plan(setting: Setting, run: str) -> Past:
 
 
 def earlier(setting: Setting, run: str) -> Past:
-    """A run to go on from; whether it can be is the broker's to say."""
-    return read_back(Archive(setting.records()), run)
+    """A run to go on from; whether it can be is the broker's to say. InputError for a settling, which is none."""
+    past = read_back(Archive(setting.records()), run)
+    if settled := past.intent.get("settles"):
+        raise InputError(f"{past.run} only settled a change of {settled}", next=f"opsguide resume {settled}")
+    return past
 
 
 def asked_of(setting: Setting, past: Past, given: Mapping[str, Given], reason: str | None) -> Asked:
