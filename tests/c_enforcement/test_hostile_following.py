@@ -102,13 +102,18 @@ def test_a_change_by_a_run_of_another_records_root_has_moved_the_world(raw, coun
     assert counter.starts == 1
 
 
+def changed_and_gone(run: Raw) -> None:
+    run.verb("change", "restart", RESTART)
+    run.close()
+
+
 def test_a_plan_is_followed_once_also_when_the_second_begins_as_the_first_ends(raw, counter) -> None:
     for pause in (0.0, 0.01, 0.02, 0.03, 0.04, 0.05):
         plan, before = planned(raw), counter.starts
         one, two = raw(), raw(another=True)
         asked(one, follows=plan)
         one.reach("restart")
-        changer = threading.Timer(pause, lambda: (one.verb("change", "restart", RESTART), one.close()))
+        changer = threading.Timer(pause, changed_and_gone, [one])
         changer.start()
         began = asked(two, follows=plan)
         if "done" in began:
@@ -121,7 +126,15 @@ def test_a_plan_is_followed_once_also_when_the_second_begins_as_the_first_ends(r
 def test_parameters_that_the_record_hides_are_not_passed_on(desk: Desk, lab) -> None:
     path = Path(lab.host_root("uh-01")) / "etc/motd"
     before = path.read_text()
-    words = ("editing-system-files", "--on", "uh-01", "-p", "path=/etc/motd", "-p", "settings=password = hunter2-hunter2")
+    words = (
+        "editing-system-files",
+        "--on",
+        "uh-01",
+        "-p",
+        "path=/etc/motd",
+        "-p",
+        "settings=password = hunter2-hunter2",
+    )
     assert desk("plan", *words).code == 0
     done = desk("run", "--plan", "last", "--reason", "x")
     assert done.code == 2, done
