@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty
@@ -125,3 +126,16 @@ class Counter:
         often = "[Unit]\nStartLimitIntervalSec=0\n"
         self.dropin.write_text(f"{often}[Service]\nExecStartPre={line}\n")
         self.lab.inside("uh-01", ["systemctl", "daemon-reload"])
+
+
+def counted(lab: Any) -> Iterator[Counter]:
+    """The unit while its starts are counted, as it was afterwards."""
+    root = Path(lab.host_root("uh-01"))
+    made = Counter(lab, root / "root/starts", root / f"etc/systemd/system/{UNIT}.service.d/counted.conf")
+    made.marks.unlink(missing_ok=True)
+    made.slow(0)
+    made.marks.unlink(missing_ok=True)
+    yield made
+    made.dropin.unlink(missing_ok=True)
+    lab.inside("uh-01", ["systemctl", "daemon-reload"])
+    lab.inside("uh-01", ["systemctl", "restart", UNIT])

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from opsguide.broker.flights import Flights
 from opsguide.broker.pump import Pump
-from opsguide.broker.state import Hold, State
+from opsguide.broker.state import Changed, Hold, State
 from opsguide.broker.targets import Target
 from opsguide.errors import FailedError, InputError, OpsguideError, StoreError, UnreachableError
 from opsguide.guide import expectations
@@ -217,6 +217,7 @@ class Commands:
 
     def _hold(self, target: Target, number: int) -> None:
         name, run, since = target.element.name, self.run, durable.now()
+        self._state.changes(Changed(name, run, since))
         told = {"look": target.look, "template": target.template, "change": target.said}
         told |= {"settle": target.entry.settle, "effect": target.entry.effect}
         self._flights.leaves(Hold(name, run, self._records, number, target.shown, since, self._person, **told))

@@ -4,6 +4,7 @@
 - The run's own cell decides first, on the inventory's kind, without connecting; N/A is a sealed refusal.
 - A run that applies refuses an element that is held or locked, then locks its own, the peer, a host's containers and
   their peers; the related ones that it may change are locked when it asks for them.
+- What it follows is asked again once the element is locked: another run may have followed it meanwhile.
 - The kind is proven on the host, the cell decided once more on what was proven, and then pinned.
 - A run that is left is sealed with the truth: unknown, failed, refused or interrupted.
 - `finish` returns after the seal.
@@ -236,7 +237,7 @@ def begin(
     parameters = ruled.parameters.check(given) if ruled else given
     chosen = services.find(kind, element.component, parameters[ruled.service]) if ruled and ruled.service else None
     intent = intent_of(asker, platform, edition, activity, scope, element, cell, parameters, request)
-    follow = following.load(Archive(asker.records), reach.redactor.value(intent), state.settled)  # type: ignore[arg-type]
+    follow = following.load(Archive(asker.records), reach.redactor.value(intent), state)  # type: ignore[arg-type]
     intent["follows"] = follow.facts()
     folder = Archive(asker.records).start(reach.redactor.value(intent))  # type: ignore[arg-type]
     commands = Commands(folder, state, reach, say, asker.person["name"], str(asker.records))
@@ -269,6 +270,7 @@ def _admit(run: Run, state: State, asker: Asker, reach: Reach) -> None:
     if cell.mode == "apply":
         run.locks = state.lock(locked, run.holder())
         state.refuse_held(locked)
+        run.work.follow = following.load(Archive(asker.records), run.folder.intent, state)
         invariants.refuse_beside(run.grounds, state)
     _prove(run, reach)
     if cell.mode == "apply":

@@ -6,6 +6,8 @@
 - A hold that cannot be read holds.
 - No change is sent to an element that is held, by anybody, until somebody settles it.
 - What was found of an unknown change is kept, by run and command: a change that was settled is not held again.
+- Who changed an element last is kept too, written before the change is sent. What cannot be read counts as a change
+  by somebody, now.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import Any
 
 from opsguide.broker.state_files import opener, remove, shared, write
 from opsguide.errors import HeldError, LockedError, StoreError
+from opsguide.record import durable
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,199}")
@@ -65,13 +68,22 @@ class Settled:
     at: str
 
 
+@dataclass(frozen=True)
+class Changed:
+    """The last run that sent a change to an element, and when."""
+
+    element: str
+    run: str
+    at: str
+
+
 class State:
     """The state folder of one platform; StoreError when it cannot be used."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
-            for name in ("locks", "holds", "open", "settled"):
+            for name in ("locks", "holds", "open", "settled", "changed"):
                 shared(folder / name)
         except OSError as error:
             remedy = f"install -d -m 2770 {folder}, owned by the operators' group"
@@ -118,6 +130,20 @@ class State:
         except (OSError, ValueError, AttributeError, RecursionError):
             return ""
         return str(found) if found in FOUND else ""
+
+    def changes(self, by: Changed) -> None:
+        """Keep who changes an element; on the disk before this returns."""
+        write(self._path("changed", by.element, ".json"), asdict(by), "the note of a change")
+
+    def changed(self, element: str) -> Changed | None:
+        """Who changed an element last, None where nobody has."""
+        try:
+            found = json.loads(self._path("changed", element, ".json").read_text("utf-8"))
+            return Changed(element, str(found["run"]), str(found["at"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return Changed(element, "a run whose note cannot be read", durable.now())
 
     def lock(self, elements: Iterable[str], holder: dict[str, Any]) -> Locks:
         """Lock all elements or none, the run's own (the first) first; LockedError says who has what is taken."""

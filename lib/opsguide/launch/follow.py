@@ -50,6 +50,8 @@ def earlier(setting: Setting, run: str) -> Past:
     """A run to go on from; InputError for one that did not apply. The rest the broker says."""
     past = read_back(Archive(setting.records()), run)
     mode = past.intent.get("mode")
+    if settled := past.intent.get("settles"):
+        raise InputError(f"{past.run} only settled a change of {settled}", next=f"opsguide resume {settled}")
     if mode != "apply":
         words = f"there is nothing to go on from: {past.run} did not apply, its mode was {mode}"
         plan = f"to carry it out: opsguide run --plan {past.run}" if mode == "plan" else ""

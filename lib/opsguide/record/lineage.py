@@ -2,11 +2,14 @@
 
 - What is read back is verified first; what was tampered with is never followed.
 - A run names what it follows in its intent (`follows.run`); its lineage is that run, the one before, and so on.
+- What came after a run is told by when it sent its changes, not by when it began: a run that began earlier may have
+  changed the element later.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from opsguide.errors import InputError, TamperedError
 from opsguide.record import answers, chain
 from opsguide.record.archive import Archive, RunRef
 from opsguide.record.chain import Event
-from opsguide.record.journal import INTENT, read
+from opsguide.record.journal import INTENT, SEAL, read
 from opsguide.record.verify import verify
 
 LONGEST = 100
@@ -59,8 +62,12 @@ class Past:
     @property
     def changed_something(self) -> bool:
         """Whether a change of it may have reached an element."""
-        states = [self.answer(e.get("command")).get("state", "unknown") for e in self.sends(*answers.CHANGING)]
-        return any(state in CAME_TO_SOMETHING for state in states)
+        return self.changed_after("")
+
+    def changed_after(self, at: str) -> bool:
+        """The same for the changes that it sent after a time."""
+        sent = (e for e in self.sends(*answers.CHANGING) if str(e.get("at")) > at)
+        return any(self.answer(e.get("command")).get("state", "unknown") in CAME_TO_SOMETHING for e in sent)
 
 
 def read_back(archive: Archive, text: str) -> Past:
@@ -87,19 +94,39 @@ def lineage(archive: Archive, last: Past) -> list[Past]:
 
 
 def followers(archive: Archive, past: Past) -> list[Past]:
-    """The sealed runs that follow this one."""
-    return [one for one in _later(archive, past) if one.follows == past.run]
+    """The sealed runs that follow this one and may have changed something, oldest first."""
+    return [one for one in _beside(archive, past) if one.follows == past.run and one.changed_something]
+
+
+def changed_nothing(archive: Archive, run: str) -> bool:
+    """Whether that run is here, is sealed, and nothing of it reached an element."""
+    found = next((ref for ref in archive.runs() if ref.run == run and ref.sealed), None)
+    return found is not None and not _past(found).changed_something
 
 
 def changed_since(archive: Archive, past: Past, own: set[str]) -> Past | None:
-    """The first later run on its element, none of `own`, that changed something."""
-    return next((one for one in _later(archive, past) if one.run not in own and one.changed_something), None)
+    """The first run on its element, none of `own`, that changed something after it began."""
+    at = str(past.intent.get("at"))
+    return next((one for one in _beside(archive, past) if one.run not in own and one.changed_after(at)), None)
 
 
-def _later(archive: Archive, past: Past) -> list[Past]:
-    name = re.escape(str((past.intent.get("element") or {}).get("name")))
-    fits = re.compile(rf".*-{name}-[0-9a-f]{{8}}")
-    return [_past(ref) for ref in archive.runs() if ref.sealed and ref.run > past.run and fits.fullmatch(ref.run)]
+def _beside(archive: Archive, past: Past) -> Iterator[Past]:
+    """The other sealed runs on its element that ended after it began."""
+    name, at = str((past.intent.get("element") or {}).get("name")), str(past.intent.get("at"))
+    fits = re.compile(rf".*-{re.escape(name)}-[0-9a-f]{{8}}")
+    for ref in archive.runs():
+        if ref.sealed and ref.run != past.run and fits.fullmatch(ref.run) and _ended(ref) > at:
+            one = _past(ref)
+            if (one.intent.get("element") or {}).get("name") == name:
+                yield one
+
+
+def _ended(ref: RunRef) -> str:
+    """When a run was sealed; `~`, after all times, where that cannot be read."""
+    try:
+        return str((chain.parse((ref.path / SEAL).read_bytes()) or {}).get("at", "~"))
+    except OSError:
+        return "~"
 
 
 def _past(ref: RunRef) -> Past:

@@ -35,6 +35,7 @@ KEYED = re.compile(
 )
 BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+MARK = "[hidden"
 HIDDEN_KEY = "[hidden: private key]"
 
 
@@ -59,6 +60,11 @@ def _inside(encoded: str, pad: int, length: int) -> set[str]:
     """What of a base64 text is the value's alone, whatever stands before and after; and its whole end when bare."""
     first = 0 if pad == 0 else pad + 1
     return {encoded.rstrip("=")[first:], encoded[first : (pad + length) * 8 // 6]}
+
+
+def has_hidden(value: object) -> bool:
+    """Whether a structure of JSON that was redacted has had something hidden in it."""
+    return MARK in json.dumps(value)
 
 
 class Redactor:
