@@ -1,0 +1,163 @@
+"""18 on the practice platform: owners, modes and ACLs seen in the roots of the elements, not by the runbook's proves."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from desk import REPOSITORY, Desk
+
+pytestmark = pytest.mark.lab
+FILE = "/srv/opsguide-test/report"
+RUN = ("run", "file-access-settings", "-p", f"path={FILE}", "-p", "user=zabbix", "--reason", "the agent reads it")
+HOSTS = ("uh-01", "ih-01")
+
+
+@pytest.fixture(autouse=True)
+def as_built(lab) -> Iterator[None]:
+    """On each host a file of 640 root root in a folder of its own."""
+    for host in HOSTS:
+        lab.inside(host, ["mkdir", "-p", "/srv/opsguide-test"])
+        lab.inside(host, ["install", "-m", "640", "/dev/null", FILE])
+    yield
+    for host in HOSTS:
+        shutil.rmtree(Path(lab.host_root(host)) / "srv/opsguide-test")
+
+
+def seen(lab, host: str) -> str:
+    """Mode and owner as the host's own stat says them."""
+    return lab.inside(host, ["stat", "-c", "%a %U:%G", FILE]).stdout.strip()
+
+
+def acl(lab, host: str) -> list[str]:
+    return lab.inside(host, ["getfacl", "-c", "-p", FILE]).stdout.split()
+
+
+def reads(lab, host: str, account: str) -> bool:
+    return lab.inside(host, ["runuser", "-u", account, "--", "cat", FILE]).returncode == 0
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_owner_and_mode_of_a_file_are_changed(desk: Desk, lab, host: str) -> None:
+    assert not reads(lab, host, "zabbix")
+    done = desk(*RUN, "--on", host, "-p", "owner=root:zabbix", "-p", "bits=440", "-p", "denied=r")
+    assert done.code == 0, done
+    assert seen(lab, host) == "440 root:zabbix"
+    assert reads(lab, host, "zabbix")
+    assert not reads(lab, host, "nobody")
+    assert desk.record().state == "succeeded"
+    again = desk(*RUN, "--on", host, "-p", "owner=root:zabbix", "-p", "bits=440", "-p", "denied=r")
+    assert again.code == 0, again
+    assert not desk.record().sent("change")
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_an_acl_entry_lets_one_account_in_and_no_other(desk: Desk, lab, host: str) -> None:
+    done = desk(*RUN, "--on", host, "-p", "acl_name=zabbix", "-p", "denied=r")
+    assert done.code == 0, done
+    assert "user:zabbix:r--" in acl(lab, host)
+    assert reads(lab, host, "zabbix")
+    assert not reads(lab, host, "nobody")
+    assert not desk("run", "file-access-settings", "--on", host, "-p", f"path={FILE}", "-p", "user=zabbix", "-p",
+                    "acl_name=zabbix", "--reason", "again").code  # fmt: skip
+    assert not desk.record().sent("change")
+
+
+def test_what_it_was_comes_back_by_the_command_that_a_failure_names(desk: Desk, lab) -> None:
+    done = desk(*RUN, "--on", "uh-01", "-p", "owner=zabbix:root", "-p", "bits=644", "-p", "denied=r")
+    assert done.code == 1, "nobody reads it: 644 is too wide"
+    assert seen(lab, "uh-01") == "644 zabbix:root"
+    undoes = [e["undo"] for e in desk.record().events("open")]
+    assert undoes == [f"chown -h 0:0 {FILE}", f"chmod 640 {FILE}"]
+    for undo in undoes:
+        assert undo in done.out + done.err
+        lab.inside("uh-01", undo.split())
+    assert seen(lab, "uh-01") == "640 root:root"
+
+
+def test_an_acl_entry_comes_back_by_the_command_that_a_failure_names(desk: Desk, lab) -> None:
+    words = [word.replace("user=zabbix", "user=nobody") for word in RUN]
+    done = desk(*words, "--on", "uh-01", "-p", "acl_name=zabbix", "-p", "stranger=zabbix")
+    assert done.code == 1, done
+    assert "user:zabbix:r--" in acl(lab, "uh-01")
+    lab.inside("uh-01", desk.record().events("open")[-1]["undo"].split())
+    assert not reads(lab, "uh-01", "zabbix")
+    assert seen(lab, "uh-01") == "640 root:root"
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/", "absolute path"),
+        ("/etc", "not a file of"),
+        ("/usr/bin/passwd", "not a file of"),
+        ("/etc/ssh/sshd_config", "SSH Configuration"),
+        ("/root/.ssh/authorized_keys", "SSH Configuration"),
+        ("/etc/shadow", "Managing OS User Accounts"),
+        ("/etc/sudoers.d/jelastic", "Managing OS User Accounts"),
+        ("/vz/private/101", "leads into a container"),
+        ("/home/zabbix/.ssh", "not a file of"),
+        ("/srv/../etc/shadow", "part"),
+    ],
+)
+def test_a_dangerous_target_is_refused_and_nothing_is_changed(desk: Desk, lab, path: str, says: str) -> None:
+    before = lab.inside("uh-01", ["stat", "-c", "%a %U %G %Z", path]).stdout
+    words = [word.replace(f"path={FILE}", f"path={path}") for word in RUN]
+    done = desk(*words, "--on", "uh-01", "-p", "bits=600")
+    assert done.code in (1, 2), done
+    assert says in done.out + done.err
+    assert lab.inside("uh-01", ["stat", "-c", "%a %U %G %Z", path]).stdout == before
+    assert not desk.folders() or not desk.record().sent("change")
+
+
+@pytest.mark.parametrize("bits", ["777", "666", "646", "4755", "2755", "1777", "u+s"])
+def test_a_mode_that_lets_all_write_or_sets_an_owner_is_bad_input(desk: Desk, lab, bits: str) -> None:
+    done = desk(*RUN, "--on", "uh-01", "-p", f"bits={bits}")
+    assert done.code == 2, done
+    assert not desk.folders()
+    assert seen(lab, "uh-01") == "640 root:root"
+
+
+def test_a_link_is_not_followed(desk: Desk, lab) -> None:
+    lab.inside("uh-01", ["ln", "-s", "/etc/shadow", "/srv/opsguide-test/link"])
+    before = lab.inside("uh-01", ["stat", "-c", "%a %U %G %Z", "/etc/shadow"]).stdout
+    words = [word.replace(f"path={FILE}", "path=/srv/opsguide-test/link") for word in RUN]
+    done = desk(*words, "--on", "uh-01", "-p", "bits=644")
+    assert done.code == 1, done
+    assert lab.inside("uh-01", ["stat", "-c", "%a %U %G %Z", "/etc/shadow"]).stdout == before
+    assert not desk.record().sent("change")
+
+
+@pytest.mark.parametrize(("name", "element"), [("18-hcore1-nginx", "hcore1"), ("18-node101-nginx", "node101")])
+def test_a_file_in_a_container_becomes_a_request_and_nothing_changes(desk: Desk, lab, name: str, element: str) -> None:
+    path = Path(lab.container_root(element)) / "var/log/nginx"
+    before = path.stat()
+    done = desk("run", "18", "-f", str(REPOSITORY / f"parameters/runs/{name}.yml"))
+    assert done.code == 3, done
+    after = path.stat()
+    assert (after.st_mode, after.st_ctime_ns) == (before.st_mode, before.st_ctime_ns)
+    record = desk.record()
+    assert record.state == "requested"
+    assert not record.sent("change", "edit")
+    request = json.loads((record.path / "request.json").read_text())
+    evidence = "\n".join(e["command"] for e in request["evidence"])
+    for asked in ("stat -c", "getfacl -p", "namei -l", "id www-data", "ls -ldZ", "lsattr -d", "ps aux", "findmnt -T",
+                  "exports"):  # fmt: skip
+        assert asked in evidence, asked
+    assert {"error", "wish"} <= set(request["parameters"])
+    assert request["wanted"]
+    assert any("runuser -u www-data -- test -" in a["check"] for a in request["acceptance"])
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_shipped_parameters_change_a_folder_of_the_host(desk: Desk, lab, host: str) -> None:
+    folder = "/var/log/zabbix-agent"
+    before = lab.inside(host, ["stat", "-c", "%a", folder]).stdout.strip()
+    done = desk("run", "18", "-f", str(REPOSITORY / f"parameters/runs/18-{host}-zabbix-agent.yml"))
+    assert done.code == 0, done
+    assert lab.inside(host, ["stat", "-c", "%a", folder]).stdout.strip() == "750"
+    lab.inside(host, ["chmod", before, folder])
