@@ -83,7 +83,7 @@ step = "do"
 on = ["element", "end-user-container"]
 deadline = "1 s"
 """
-COMMANDS: Any = SimpleNamespace(run="r1", person="Ana")
+COMMANDS: Any = SimpleNamespace(hidden=str, run="r1", person="Ana")
 
 
 @pytest.fixture

@@ -159,7 +159,7 @@ def test_whoever_is_in_the_group_can_use_what_somebody_else_left(tmp_path: Path)
     finally:
         os.umask(before)
     modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in folder.rglob("*")}
-    folders = dict.fromkeys(("locks", "holds", "open", "settled"), 0o2770)
+    folders = dict.fromkeys(("locks", "holds", "open", "settled", "changed"), 0o2770)
     assert modes == {**folders, "uh-01.lock": 0o660, "uh-01.json": 0o660}
 
 
