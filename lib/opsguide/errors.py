@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
+
+TEXTS = ("where", "command", "answer", "next")
 
 
 class OpsguideError(Exception):
@@ -34,6 +37,12 @@ class OpsguideError(Exception):
         """IPython asks for this instead of a traceback, in notebooks, papermill and nbval alike."""
         return self.lines()
 
+    def with_texts(self, changed: Callable[[str], str]) -> OpsguideError:
+        """The same error with each of its texts changed."""
+        error = type(self)(changed(self.words), **{n: changed(getattr(self, n)) for n in TEXTS})
+        error.exit_code = self.exit_code
+        return error
+
     def as_dict(self) -> dict[str, Any]:
         """The error as it travels between broker and kernel."""
         names = ("words", "where", "command", "answer", "next")
@@ -43,7 +52,7 @@ class OpsguideError(Exception):
     def from_dict(cls, fields: dict[str, Any]) -> OpsguideError:
         """The same error again on the other side of the wire."""
         kind = cls.kinds.get(str(fields.get("error")), OpsguideError)
-        texts = {n: str(fields.get(n, "")) for n in ("where", "command", "answer", "next")}
+        texts = {n: str(fields.get(n, "")) for n in TEXTS}
         error = kind(str(fields.get("words", "")), **texts)
         error.exit_code = int(fields.get("exit", kind.exit_code))
         return error

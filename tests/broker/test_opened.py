@@ -83,7 +83,7 @@ step = "do"
 on = ["element", "end-user-container"]
 deadline = "1 s"
 """
-COMMANDS: Any = SimpleNamespace(run="r1", person="Ana")
+COMMANDS: Any = SimpleNamespace(hidden=str, run="r1", person="Ana")
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ def test_only_the_same_elements_notes_are_closed(state: State, lab: Platform, ho
 def test_a_run_that_succeeds_keeps_its_changes_but_what_is_out_stays_noted(state: State, host: Grounds) -> None:
     written: list[tuple[str, str]] = []
     commands: Any = SimpleNamespace(
-        run="r1", person="Ana", show=lambda event: None,
+        hidden=str, run="r1", person="Ana", show=lambda event: None,
         write=lambda type, **fields: written.append((type, fields["undo"])),
     )  # fmt: skip
     verbs = Work(host, commands, state, Steps(["do"]), "apply")

@@ -23,7 +23,24 @@ def test_the_file_sets_times_and_how_many_may_be_out_at_once(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     "text",
-    ["idel: 5 min", "idle: 5", "at_most: {hosts: 2}", "at_most: {hosts-of-a-group: 0}", "at_most: 2", "- x", "{"],
+    [
+        "idel: 5 min",
+        "idle: 5",
+        "at_most: {hosts: 2}",
+        "at_most: {hosts-of-a-group: 0}",
+        "at_most: 2",
+        "- x",
+        "{",
+        "1: a\nx: b",
+        "[" * 3000,
+        "at_most: {1: 2, x: 3}",
+        "at_most: {hosts-of-a-group: true}",
+        "idle: 2001-01-01 99:99:99",
+        "a: &a [*a]",
+        "idle: -5 min",
+        "idle: .inf",
+        "? [a]\n: b",
+    ],
 )
 def test_a_wrong_key_or_value_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "policy.yml").write_text(text)
@@ -34,3 +51,11 @@ def test_a_wrong_key_or_value_is_named(tmp_path: Path, text: str) -> None:
 
 def test_the_shipped_file_reads() -> None:
     assert policy.load(home() / "parameters" / "policy.yml").idle == 1800
+
+
+def test_a_file_that_cannot_be_read_or_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "odd.yml").write_bytes(b"\xff\xfe\x00")
+    for path in (tmp_path, tmp_path / "odd.yml"):
+        with pytest.raises(InputError) as refused:
+            policy.load(path)
+        assert refused.value.where == str(path)

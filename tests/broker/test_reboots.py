@@ -11,9 +11,11 @@ from opsguide.broker.commands import Commands, Seen
 from opsguide.broker.reboots import BOOT_ID, Reboots
 from opsguide.broker.targets import Target, targets
 from opsguide.errors import FailedError
+from opsguide.guide.expectations import checked, judge
 
 from .fakes import grounds, platform
 
+OLD = "0f3b7a91-0b52-4c4e-8a39-6f1b2c3d4e5f"
 SETTLE = {"what": {"command": BOOT_ID}}
 
 
@@ -48,7 +50,7 @@ def reboot(tmp_path: Path) -> tuple[Any, Target, Target]:
 
 def under_way(reboot: Any, state: str = "lost") -> tuple[Reboots, Any]:
     run, change, _ = reboot
-    reboots, commands = Reboots(), scripted(Seen("ok", 0, text="old\n"))
+    reboots, commands = Reboots(), scripted(Seen("ok", 0, text=f"{OLD}\n"))
     reboots.read(commands, run.platform, change, "reboot")
     assert reboots.sent(change, Seen(state, sent={"command": 7}))
     return reboots, commands
@@ -56,7 +58,15 @@ def under_way(reboot: Any, state: str = "lost") -> tuple[Reboots, Any]:
 
 def test_an_element_that_does_not_tell_its_boot_id_is_not_rebooted(reboot: Any) -> None:
     run, change, _ = reboot
-    for answer in (Seen("timeout"), Seen("not-run"), Seen("ok", 1), Seen("ok", 0, text=" \n")):
+    for answer in (
+        Seen("timeout"),
+        Seen("not-run"),
+        Seen("ok", 1),
+        Seen("ok", 0, text=" \n"),
+        Seen("ok", 0, text="no boot id\n"),
+        Seen("ok", 0, text=f"Welcome!\n{OLD}\n"),
+        Seen("ok", 0, text=f"{OLD}\n{OLD}\n"),
+    ):
         with pytest.raises(FailedError, match="nothing was sent"):
             Reboots().read(scripted(answer), run.platform, change, "reboot")
 
@@ -64,7 +74,13 @@ def test_an_element_that_does_not_tell_its_boot_id_is_not_rebooted(reboot: Any) 
 @pytest.mark.parametrize("state", ["ok", "lost", "timeout"])
 def test_whatever_a_reboot_answers_it_has_to_be_seen(reboot: Any, state: str) -> None:
     reboots, _ = under_way(reboot, state)
-    assert reboots.expected(reboot[2]) == {"name": "differs_from", "args": ["old"]}
+    assert reboots.expected(reboot[2]) == {"name": "differs_from", "args": [OLD, ""]}
+
+
+@pytest.mark.parametrize(("text", "met"), [(OLD, False), ("", False), (OLD.replace("0", "1"), True)])
+def test_only_another_boot_id_shows_it_not_an_empty_answer(reboot: Any, text: str, met: bool) -> None:
+    expected = under_way(reboot)[0].expected(reboot[2])
+    assert judge(checked(expected), 0, f"{text}\n").met == met
 
 
 @pytest.mark.parametrize("state", ["failed", "not-run", "unknown"])

@@ -7,7 +7,8 @@
 - A change is not sent once the client has interrupted or is gone, nor is the rest of a list of changes.
 - A defect while a command is on its way leaves its end unknown, in the journal, too.
 - When the record cannot be written the command is given up and nothing further is sent.
-- What the host says is redacted before it is stored, shown or judged.
+- What the host says is redacted before it is stored, shown or judged; so is a line wherever it is told: in the journal,
+  in an error, in a hold or note of the state folder. It is sent whole.
 """
 
 from __future__ import annotations
@@ -135,6 +136,10 @@ class Commands:
         hidden = {k: self._reach.redactor.value(v) for k, v in fields.items()}
         return self._folder.journal.append(type, **hidden)
 
+    def hidden(self, text: str) -> str:
+        """A text without secrets."""
+        return self._reach.redactor.text(text)
+
     def show(self, event: dict[str, Any], **context: Any) -> None:
         """Say an event on the screen."""
         self._say(words.lines(event, words.Context(intent=self._folder.intent, **context)))
@@ -218,9 +223,11 @@ class Commands:
     def _hold(self, target: Target, number: int) -> None:
         name, run, since = target.element.name, self.run, durable.now()
         self._state.changes(Changed(name, run, since))
-        told = {"look": target.look, "template": target.template, "change": target.said}
+        told = {"look": self.hidden(target.look), "template": target.template, "change": target.said}
         told |= {"settle": target.entry.settle, "effect": target.entry.effect}
-        self._flights.leaves(Hold(name, run, self._records, number, target.shown, since, self._person, **told))
+        self._flights.leaves(
+            Hold(name, run, self._records, number, self.hidden(target.shown), since, self._person, **told)
+        )
 
     def _known(self, command: Command, number: int, seen: Seen) -> None:
         """Take the hold away, or say that it stays."""

@@ -56,8 +56,9 @@ def about(grounds: Grounds, commands: Commands, target: Target, given: str) -> N
     if not undo and target.entry.effect != OUT:
         return None
     run, person = commands.run, str(commands.person)
-    words, effect, activity = f"{target.said} is in force", target.entry.effect, grounds.scope.activity
-    return Note(target.element.name, undo, words, run, durable.now(), person, effect, activity, target.shown)
+    words, line = (commands.hidden(text) for text in (f"{target.said} is in force", target.shown))
+    effect, activity = target.entry.effect, grounds.scope.activity
+    return Note(target.element.name, undo, words, run, durable.now(), person, effect, activity, line)
 
 
 def undo_of(grounds: Grounds, target: Target, given: str) -> str:

@@ -30,13 +30,15 @@ def load(file: Path) -> Policy:
         table = yaml.safe_load(file.read_text("utf-8")) or {}
     except FileNotFoundError:
         table = {}
-    except yaml.YAMLError as error:
-        raise InputError(f"not YAML: {str(error).splitlines()[0]}", where=str(file)) from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(file)) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError(f"not YAML: {(str(error).splitlines() or ['?'])[0]}", where=str(file)) from None
     if not isinstance(table, dict):
         raise InputError("must map names to values", where=str(file))
     known = (*DEFAULTS, AT_MOST)
-    if unknown := set(table) - set(known):
-        raise InputError(f"unknown key {sorted(unknown)[0]}", where=str(file), next=f"known: {', '.join(known)}")
+    if unknown := [key for key in table if key not in known]:
+        raise InputError(f"unknown key {unknown[0]}", where=str(file), next=f"known: {', '.join(known)}")
     try:
         seconds = {key: duration(str(table.get(key, default))) for key, default in DEFAULTS.items()}
         return Policy(seconds["idle"], seconds["linger"], invariants.limits(table.get(AT_MOST) or {}))

@@ -4,11 +4,13 @@
 - Whatever such a change answers (ok, lost, timeout), its element stays held; only failed and not-run are an end.
 - It ends when the step's prove of the boot id is met: the boot id is another than the one that was read.
 - A boot id that is not seen in time, or never asked for, leaves the change unknown and the element held.
-- An element that does not tell its boot id is not rebooted from here: nobody could see that it was.
+- An element that does not tell its boot id, and nothing else, is not rebooted from here: nobody could see that it was.
+- An empty answer is no other boot id.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +20,7 @@ from opsguide.errors import FailedError, UnknownError
 from opsguide.reach.inventory import Platform
 
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
+TOLD = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 PATIENCE = 20.0
 
 
@@ -43,7 +46,7 @@ class Reboots:
         ask = own(platform, element, BOOT_ID.split())
         seen = commands.send(Command(ask, "look", step, PATIENCE, screen="failure", judged=False))
         told = seen.text.strip() if seen.state == "ok" and seen.exit == 0 else ""
-        if not told:
+        if not TOLD.fullmatch(told):
             words = f"{element.name} does not tell its boot id, so its reboot could not be seen: nothing was sent"
             raise FailedError(words, where=element.name, command=ask.shown, next="look at it from its console or host")
         self._before[element.name] = told
@@ -64,7 +67,7 @@ class Reboots:
     def expected(self, target: Target) -> dict[str, Any] | None:
         """What the prove has to see: another boot id than the broker read."""
         found = self.awaited(target)
-        return {"name": "differs_from", "args": [found.before]} if found else None
+        return {"name": "differs_from", "args": [found.before, ""]} if found else None
 
     def settle(self, commands: Commands, target: Target) -> bool:
         """The prove was met: write it down and let go of the element. Whether there was something to settle."""

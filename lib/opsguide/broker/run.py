@@ -257,7 +257,7 @@ def begin(
         raise
     except OpsguideError as error:
         _seal_refused(run, error)
-        raise
+        raise error.with_texts(commands.hidden) from None
     return run
 
 

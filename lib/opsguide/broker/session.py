@@ -141,6 +141,8 @@ class Session:
             if self.run:
                 self.run.work.steps.fail("interrupt")
             return self._reply(request, {})
+        if self.run:
+            error = error.with_texts(self.run.commands.hidden)
         if self.run and not silent:
             self.run.trouble = error.words
         if isinstance(error, RefusedError | HeldError | LockedError) and self.run and request.get("do") != "begin":
