@@ -22,8 +22,9 @@ from opsguide.reach.inventory import Platform
 OK, WRONG, NOTE = "ok", "wrong", "note"
 PREVENTED = (
     "a command that the activity's scope does not hold to the character; a command on an element that table, inventory "
-    "and host do not agree on; a change in another step than its own, on a locked or held element, against an invariant, "
-    "or beside the plan that is carried out; a command without a line in the journal; a change repeated by itself"
+    "and host do not agree on; a change in another step than its own, on a locked or held element, against an "
+    "invariant, or beside the plan that is carried out; a command without a line in the journal; a change repeated by "
+    "itself"
 )
 DISCOURAGED = (
     "the broker runs as you, with a key that you can read: you can use ssh beside it, and you can rewrite the records "
