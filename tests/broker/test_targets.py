@@ -484,3 +484,16 @@ def test_related_containers_come_in_the_order_in_which_they_stop(lab: Platform) 
 
 def test_a_word_that_the_scope_does_not_list_for_the_kind_relates_to_nobody(lab: Platform) -> None:
     assert grounds(lab, "uh-01", REBOOT).named_related("containers") == {}
+
+
+@pytest.mark.parametrize(("name", "host"), [("uh-01", "uh-01"), ("hcore1", "ih-01")])
+def test_where_the_account_becomes_root_the_shown_line_says_how(tmp_path: Path, name: str, host: str) -> None:
+    lab = platform(tmp_path, LAB.replace("port: 2222}", "port: 2222, become: {sudo: true}}"))
+    for target in (
+        send(grounds(lab, name, service="nginx"), "look", ACTIVE)[0],
+        module.own(lab, lab.element(name), ["cat", "/etc/machine-id"]),
+    ):
+        shown = shlex.split(target.shown)
+        assert shown[:5] == ["ssh", "-F", str(tmp_path / "ssh_config"), host, "--"]
+        assert target.shown == quoting.shown_line(shown[2], host, quoting.as_root(target.line))
+        assert shown[5].startswith("sudo -n -- sh -c ")

@@ -47,3 +47,18 @@ def test_a_change_that_was_settled_is_not_held_again_from_another_records_root(t
     here.close_orphans(tmp_path / "b")
     assert state.held(["uh-01"]) is None
     assert not Archive(tmp_path / "b").unfinished()
+
+
+def test_passwords_for_sudo_are_hidden_like_the_token_and_a_changed_one_counts_at_once(tmp_path: Path) -> None:
+    for name in ("token", "password"):
+        (tmp_path / name).touch(0o600)
+        (tmp_path / name).write_text(f"{name} of nine lives\n")
+    general = 'port: 2222, become: {sudo: true, password: "file:password"}}'
+    (tmp_path / "mine.yml").write_text(LAB.replace("port: 2222}", general))
+    here = World(tmp_path / "mine.yml", 1)
+    first = here.reach(here.platform())
+    said = first.redactor.text("a token of nine lives, a password of nine lives")
+    assert "nine lives" not in said, said
+    assert here.reach(here.platform()) is first
+    (tmp_path / "password").write_text("another one\n")
+    assert "another" not in here.reach(here.platform()).redactor.text("with another one")

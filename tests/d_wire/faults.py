@@ -65,6 +65,7 @@ FAULTS = [
         "jump host, both keys recorded",
         "test_a_line_goes_through_the_kept_connection_of_the_jump_host test_both_keys_are_checked_and_told "
         "test_a_changed_key_on_either_hop_is_refused_as_openssh_does test_a_jump_host_that_is_down_is_named "
+        "test_a_record_holds_the_keys_of_both_hops_and_lines_with_sudo "
         "test_a_jump_host_cut_in_mid_command_is_lost_and_the_next_command_finds_its_way "
         "test_no_agent_is_forwarded_to_either_host",
     ),
