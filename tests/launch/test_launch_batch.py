@@ -238,3 +238,29 @@ def test_a_run_s_record_and_page_name_its_batch_and_the_batch_names_its_runs(far
     shown = far("batches", "last").out
     assert "FAILED" in shown
     assert far.folders()[0].name in shown
+
+
+def three_refused(far: FarDesk) -> dict[str, object]:
+    sheet = far.write("s.csv", f"activity,element\n{NA},ih-01\n{NA},ih-02\n{NA},hcore1\n")
+    return far("batch", str(sheet), "--reason", "x", "--max-errors", "100%", "--json").json
+
+
+def test_a_batch_that_was_retried_is_not_retried_again_and_names_its_retry(far: FarDesk) -> None:
+    first = three_refused(far)["batch"]
+    retry = far("batch", "--retry", str(first), "--json").json["batch"]
+    again = far("batch", "--retry", str(first))
+    assert again.code == 2, again
+    assert f"opsguide batch --retry {retry}" in again.err
+    assert len(far.folders()) == 6
+    assert far("batch", "--retry", str(retry)).code == 4
+    assert len(far.folders()) == 9
+
+
+def test_a_batch_whose_record_was_changed_is_not_retried(far: FarDesk) -> None:
+    record = Path(str(three_refused(far)["record"])) / "batch.json"
+    record.chmod(0o600)
+    record.write_text(record.read_text().replace("hcore1", "hcore2"))
+    done = far("batch", "--retry", "last")
+    assert done.code == 8, done
+    assert "is not what was written" in done.err
+    assert len(far.folders()) == 3

@@ -8,7 +8,8 @@
   says the state folder, for all users and records roots, and the archive, also of runs that began earlier.
 - All this is asked before there is a record, and again when the element is locked.
 - A parameter that the record hides is not known any more: its run is not followed.
-- A run that follows a plan sends no change that is not in it; rows that are known only in apply stand in it as a rule.
+- A run that follows a plan sends no change that is not in it; rows that are known only in apply stand in it as a rule,
+  with the rows among which they are: no other is changed, whatever the notebook says then.
 - A change that ended well in the run before is not sent again: it is proved again. One that was settled as done counts
   as done, one settled as not done is sent. One whose proof failed in a run that went on is sent by the next.
 - A look at the starting state (`pin`) gives a resumed run the answer that the first run got.
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -48,7 +50,7 @@ class Plan:
 
     def rule(self, step: str, target: Target) -> dict[str, Any] | None:
         """The planned rule `for each row that the look returns` of that step and template."""
-        fits = (c for c in self.changes if c["step"] == step and c.get("later") == target.template)
+        fits = _rules(self, step, target.template)
         return next((c for c in fits if c["on"] == target.element.name), None)
 
     def pin(self, step: str, key: str) -> dict[str, Any] | None:
@@ -91,6 +93,20 @@ class Following:
                 command=target.shown,
                 next="make a new plan, and read it before you carry it out",
             )
+
+    def refuse_rows(self, step: str, template: str, rows: Sequence[Mapping[str, str]]) -> None:
+        """RefusedError for a row that is none of those among which the plan's rule has its rows."""
+        plan = self.plan.run if self.plan else ""
+        for rule in _rules(self.plan, step, template):
+            among = set(map(str, rule["among"])) if rule.get("among") is not None else None
+            other = next((row for row in rows if among is not None and not among & set(row.values())), None)
+            if other is not None:
+                words = f"the plan {plan} did not see the row {' '.join(other.values())[:100]}"
+                raise RefusedError(words, command=template, next="make a new plan")
+
+
+def _rules(plan: Plan | None, step: str, template: str) -> list[dict[str, Any]]:
+    return [c for c in plan.changes if c["step"] == step and c.get("later") == template] if plan else []
 
 
 def load(archive: Archive, facts: dict[str, Any], state: State) -> Following:
@@ -231,7 +247,22 @@ def _seen(runs: list[Past]) -> dict[tuple[str, str], str]:
 def write_plan(folder: RunFolder, listed: list[dict[str, Any]], pins: list[dict[str, Any]]) -> str:
     """Write plan.json into the record of a plan; its digest."""
     intent = folder.intent
-    kept = ("step", "verb", "on", "key", "line", "words", "later", "pin", "old", "new", "path", "what", "slots")
+    kept = (
+        "step",
+        "verb",
+        "on",
+        "key",
+        "line",
+        "words",
+        "later",
+        "among",
+        "pin",
+        "old",
+        "new",
+        "path",
+        "what",
+        "slots",
+    )
     body = {
         "version": 1,
         "run": folder.run,

@@ -33,6 +33,7 @@ def look(work: Work, request: dict[str, Any]) -> dict[str, Any]:
     expect = expectations.checked(request.get("expect"))
     if request.get("when") == "apply" and work.mode != "apply":
         work.later += 1
+        work.among[str(work.later)] = rows.firsts(request.get("among"))
         work.list_planned(found, "look", step, expectations.words(expect), "known only in apply")
         return {"later": work.later}
     there = [t for t in found if not work.follow.gone(t)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from opsguide.errors import RefusedError
+from opsguide.errors import InputError, RefusedError
 
 
 class FromRow(str):
@@ -50,11 +50,20 @@ def values(text: str) -> list[set[str]]:
     return [{_text(v) for v in o.values()} for o in objects if isinstance(o, dict)]
 
 
+def firsts(among: Any) -> list[str] | None:
+    """The first value of each row; None where any row may come."""
+    if among is None:
+        return None
+    if not isinstance(among, list) or not all(isinstance(row, dict) for row in among):
+        raise InputError("among= takes rows", next="take them from a look of this run")
+    return sorted({str(next(iter(row.values()))) for row in among if row})
+
+
 def outside(texts: list[str], among: list[dict[str, Any]]) -> str:
     """The first row of the answers that is none of `among`, or empty."""
-    firsts = {str(next(iter(row.values()))) for row in among if row}
+    known = set(firsts(among) or ())
     for row in (row for text in texts for row in values(text)):
-        if not row & firsts:
+        if not row & known:
             return " ".join(sorted(row))
     return ""
 

@@ -38,6 +38,7 @@ class Work:
     open: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     out: set[tuple[str, str]] = field(default_factory=set)
     later: int = 0
+    among: dict[str, list[str] | None] = field(default_factory=dict)
     unknown: int = 0
     rows: rows.Rows = field(default_factory=rows.Rows)
     plain: set[str] = field(default_factory=set)
@@ -70,16 +71,14 @@ class Work:
         if isinstance(each, dict):
             self._rule(verb, request)
             return []
-        given = request.get("slots") or {}
-        return [
-            {**request, "slots": {**given, **self.rows.checked(row)}, "row": True, "turn": turn}
-            for turn, row in enumerate(each)
-        ]
+        given, found = request.get("slots") or {}, [self.rows.checked(row) for row in each]
+        if verb == "change":
+            self.follow.refuse_rows(str(request.get("step")), template_of(request), found)
+        return [{**request, "slots": {**given, **row}, "row": True, "turn": turn} for turn, row in enumerate(found)]
 
     def _rule(self, verb: str, request: dict[str, Any]) -> None:
         """List a command whose rows are known only in apply."""
-        what = request.get("what") or {}
-        template = str(what.get("api") or what.get("command") or "")
+        template, among = template_of(request), self.among.get(str(request["each"].get("later")))
         for name in [self.grounds.element.name] if request.get("on") is None else request["on"]:
             event = self.commands.write(
                 "planned",
@@ -92,6 +91,7 @@ class Work:
                 words=f"{template}, for each row that the look before returns in apply",
                 key="",
                 later=template,
+                **({"among": among} if among is not None else {}),
             )
             self.listed.append(event)
             self.commands.show(event)
@@ -180,6 +180,12 @@ class Work:
         for what in self.open.values():
             self.commands.show({"type": "open", **what})
         return service_map.error(bad, self.commands.runbook)
+
+
+def template_of(request: dict[str, Any]) -> str:
+    """The command or the method that a request names."""
+    what = request.get("what") or {}
+    return str(what.get("api") or what.get("command") or "") if isinstance(what, dict) else ""
 
 
 def seconds(request: dict[str, Any], key: str, default: float) -> float:

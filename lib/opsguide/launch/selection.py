@@ -3,6 +3,8 @@
 - Nothing runs before every row is checked.
 - A retry takes the rows of the batch's own record that did not end well or were not run: same numbers, parameters,
   order and waves. The sheet is not read for that.
+- The batch's record is verified first; one that was changed is not followed. A batch is retried once: its retry is what
+  is retried then.
 - What the sheet says differently by now is named, and is not used.
 - A row with a value that records hide cannot be retried: the record does not have it.
 """
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from opsguide.errors import InputError, LockedError, OpsguideError
+from opsguide.errors import InputError, LockedError, OpsguideError, TamperedError
 from opsguide.guide.parameters import Parameter
 from opsguide.launch import shares, sheet
 from opsguide.launch.asked import Asked, asked
@@ -21,6 +23,7 @@ from opsguide.launch.given import Given
 from opsguide.launch.rows import WELL, Row
 from opsguide.launch.setting import Setting, print_error
 from opsguide.record import batches, chain, durable
+from opsguide.record.verify import verify
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,27 @@ def of_record(setting: Setting, path: Path, given: dict[str, Any]) -> Selection:
     told = batches.tell(path)
     if told["state"] == "running":
         raise LockedError("this batch still goes on", where=path.name, next="opsguide batches tells when it has ended")
+    _refuse_changed(setting, path)
+    _refuse_retried(setting, path)
     intent = chain.parse((path / batches.FIRST).read_bytes()) or {}
     again = {row["row"] for row in told["rows"] if row["exit"] not in WELL}
     rows = [_row(setting, row) for row in intent["rows"] if row["row"] in again]
     options = {**intent["options"], **{name: value for name, value in given.items() if value is not None}}
     return Selection(str(intent["name"]), rows, options, intent["sheet"], path.name)
+
+
+def _refuse_changed(setting: Setting, path: Path) -> None:
+    bad = next((one for one in verify(setting.records(), path.name) if one.bad), None)
+    if bad:
+        words = f"{bad.run} is not what was written: {bad.words}"
+        raise TamperedError(words, where=bad.first_bad, next="opsguide verify --all; run what is left from a sheet")
+
+
+def _refuse_retried(setting: Setting, path: Path) -> None:
+    for later in batches.folders(setting.records()):
+        if (chain.parse((later / batches.FIRST).read_bytes()) or {}).get("retry_of") == path.name:
+            words = f"{path.name} was retried already, by {later.name}"
+            raise InputError(words, next=f"opsguide batch --retry {later.name}")
 
 
 def _row(setting: Setting, row: dict[str, Any]) -> Row:
