@@ -164,3 +164,20 @@ def test_the_last_line_of_a_plan_is_the_whole_command_and_last_is_the_last_plan(
     assert refused.code == 2, refused
     assert "confirm must repeat element before anything is changed: uh-01" in refused.err
     assert len(desk.folders()) == 2
+    for run, said in (("last", "its mode was refused"), (plan, f"to carry it out: opsguide run --plan {plan}")):
+        done = desk("resume", run)
+        assert done.code == 2, done
+        assert said in done.err
+    assert len(desk.folders()) == 2
+
+
+def test_what_prove_asks_again_is_no_plan(desk: Desk, counter) -> None:
+    plan = planned(desk, *RESTART)
+    assert desk("run", *RESTART, "--reason", "x").code == 0
+    proved = desk("prove", "last")
+    assert proved.code == 0, proved
+    assert "proves of" in proved.out
+    assert "run --plan" not in proved.out
+    done = desk("run", "--plan", "last", "--reason", "x")
+    assert "the world has moved" in done.out + done.err
+    assert plan in done.out + done.err

@@ -34,16 +34,17 @@ def plan(setting: Setting, run: str) -> Past:
 
 
 def _last_plan(archive: Archive) -> str:
-    """The newest run whose intent says plan; `last` where there is none."""
-    plans = (ref.run for ref in reversed(archive.runs()) if _mode(ref.path) == "plan")
-    return next(plans, "last")
+    """The newest run that is a plan; `last` where there is none."""
+    return next((ref.run for ref in reversed(archive.runs()) if _is_plan(ref.path)), "last")
 
 
-def _mode(folder: Path) -> str:
+def _is_plan(folder: Path) -> bool:
+    """Whether the intent says so; what `opsguide prove` asks again is no plan of anything."""
     try:
-        return str(json.loads((folder / INTENT).read_bytes()).get("mode", ""))
+        intent = json.loads((folder / INTENT).read_bytes())
+        return bool(intent.get("mode") == "plan" and intent.get("frontend") != "opsguide prove")
     except (OSError, ValueError, AttributeError):
-        return ""
+        return False
 
 
 def earlier(setting: Setting, run: str) -> Past:

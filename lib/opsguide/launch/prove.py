@@ -14,6 +14,7 @@ import os
 import secrets
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -70,7 +71,9 @@ def again(setting: Setting, run: str, say: Say) -> Outcome:
         client.close()
     folder = find(setting.records(), launch, since)
     assert folder is not None
-    return of(sealed(folder))
+    outcome = of(sealed(folder))
+    words = f"{len(asks)} of {len(asks)} proves of {ref.run} hold; nothing was changed"
+    return outcome if outcome.exit else replace(outcome, words=words, mode="prove")
 
 
 def _ask(ask: Any, intent: dict[str, Any], own: dict[str, str], asks: list[dict[str, Any]], say: Say) -> None:
