@@ -52,6 +52,21 @@ def free(tmp_path_factory: pytest.TempPathFactory, _real_sudo: None) -> Iterator
 
 
 @pytest.fixture
+def made(tmp_path: Path) -> Iterator[Callable[[str], SudoSshd]]:
+    """A maker of hosts with rules of their own."""
+    servers: list[SudoSshd] = []
+
+    def make(rules: str) -> SudoSshd:
+        servers.append(SudoSshd(tmp_path / f"sshd{len(servers)}", rules, PASSWORD))
+        servers[-1].start()
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
 def secret(tmp_path: Path) -> Callable[[str], str]:
     """A maker of references to a password."""
 
@@ -115,33 +130,30 @@ def test_without_a_password_where_sudo_wants_one_nothing_is_sent(asking: SudoSsh
     assert asking.sessions == before + 2, "the question alone"
 
 
-def test_an_account_that_may_not_is_told(tmp_path: Path, secret: Callable[[str], str]) -> None:
-    server = SudoSshd(tmp_path / "sshd", "", PASSWORD)
-    server.start()
+def test_an_account_that_may_not_is_told(made: Callable[[str], SudoSshd], secret: Callable[[str], str]) -> None:
+    server = made("")
     ssh = server.connections()
     with pytest.raises(UnreachableError, match="does not let us in: .*not in the sudoers"):
         ssh.run(server.become(secret(PASSWORD)), "true", deadline=10, sink=Got())
     ssh.close()
-    server.stop()
 
 
-def test_a_password_that_is_wanted_no_more_is_not_sent(tmp_path: Path, secret: Callable[[str], str]) -> None:
-    server = SudoSshd(tmp_path / "sshd", ASKS, PASSWORD)
-    server.start()
+def test_a_password_that_is_wanted_no_more_is_not_sent(
+    made: Callable[[str], SudoSshd], secret: Callable[[str], str]
+) -> None:
+    server = made(ASKS)
     ssh, host, got = server.connections(), server.become(secret(PASSWORD)), Got()
     assert ssh.run(host, "true", deadline=10, sink=Got()).exit == 0
     (server.folder / "etc" / "sudoers").write_text(f"{FREE}\n")
     assert ssh.run(host, "cat", stdin=b"content\n", deadline=10, sink=got).exit == 0
     assert bytes(got.out) == b"content\n"
     ssh.close()
-    server.stop()
 
 
 def test_a_password_that_is_wanted_from_now_on_does_not_run_the_line_twice(
-    tmp_path: Path, secret: Callable[[str], str]
+    made: Callable[[str], SudoSshd], secret: Callable[[str], str]
 ) -> None:
-    server = SudoSshd(tmp_path / "sshd", FREE, PASSWORD)
-    server.start()
+    server = made(FREE)
     ssh, host, got = server.connections(), server.become(secret(PASSWORD)), Got()
     assert ssh.run(host, "true", deadline=10, sink=Got()).exit == 0
     (server.folder / "etc" / "sudoers").write_text(f"{ASKS}\n")
@@ -149,7 +161,6 @@ def test_a_password_that_is_wanted_from_now_on_does_not_run_the_line_twice(
     assert ssh.run(host, "id -un", deadline=10, sink=got).exit == 1
     assert (bytes(got.err), server.sessions) == (b"sudo: a password is required\n", before + 1)
     ssh.close()
-    server.stop()
 
 
 def test_the_password_is_in_no_argument_and_no_environment(
