@@ -31,10 +31,12 @@ BEFORE, AFTER = ("look", "drain"), ("reload", "restart-through-platform", "resta
 
 
 class Life:
-    """One run over the wire, and when each part of it had come to its end, in seconds after the greeting."""
+    """One run over the wire; `part` is where its broker is killed, `delay` how many seconds after that was asked for."""
 
-    def __init__(self, raw: Raw) -> None:
-        self.raw, self.marks, self.start = raw, dict[str, float](), time.monotonic()
+    def __init__(self, raw: Raw, part: str = "", delay: float = 0.0) -> None:
+        self.raw, self.took = raw, dict[str, float]()
+        self._part = part
+        self.end = threading.Timer(delay, os.kill, (raw.facts["pid"], signal.SIGKILL))
 
     def lived(self) -> bool:
         """Whether the broker lived until all of it was answered."""
@@ -49,45 +51,45 @@ class Life:
         return [*begin, *change, *prove, *steps, ("finish", "ask", {"do": "finish"})]
 
     def _told(self, name: str, deed: str, *words: Any) -> dict[str, Any]:
+        start = time.monotonic()
+        if name == self._part and self.end.ident is None:
+            self.end.start()
         try:
             answer = getattr(self.raw, deed)(*words)
         except OSError:
             return {"eof": True}
         assert "error" not in answer, f"nobody had killed it: {answer}"
-        self.marks[name] = time.monotonic() - self.start
+        self.took[name] = time.monotonic() - start
         return answer
 
 
-def killed(raw: Raw, moment: float) -> bool:
-    """A run whose broker is killed `moment` seconds after the greeting; whether it had ended by then."""
-    pid, life = raw.facts["pid"], Life(raw)
-    timer = threading.Timer(moment, os.kill, (pid, signal.SIGKILL))
-    timer.start()
+def killed(raw: Raw, part: str, delay: float) -> bool:
+    """A run whose broker is killed; whether it had ended by then."""
+    life = Life(raw, part, delay)
     lived = life.lived()
-    timer.join()
+    life.end.join()
     raw.close()
     with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, 0)
+        os.waitpid(raw.facts["pid"], 0)
     return lived
 
 
 def measured(records: Path) -> dict[str, float]:
-    """The life of a run that nobody disturbs, on a broker that has just started; that broker is killed, too."""
+    """How long each part of a life takes that nobody disturbs, on a broker that has just started; it is killed, too."""
     raw = Raw(records)
     life = Life(raw)
-    assert life.lived(), life.marks
+    assert life.lived(), life.took
     raw.close()
     os.kill(raw.facts["pid"], signal.SIGKILL)
     with contextlib.suppress(ChildProcessError):
         os.waitpid(raw.facts["pid"], 0)
-    return life.marks
+    return life.took
 
 
-def moments(dice: random.Random, marks: dict[str, float]) -> float:
-    """Anywhere in the life, or around the change, or after it."""
-    change = (marks["restart"] - 0.02, marks["change"] + 0.02)
-    windows = ((0.0, marks["finish"] * 1.1), change, (marks["change"], marks["finish"]))
-    return max(0.0, dice.uniform(*dice.choice(windows)))
+def moment(dice: random.Random, took: dict[str, float]) -> tuple[str, float]:
+    """In which part of the life, and how long after it began: as often in the change as before it and after it."""
+    part = dice.choice(["begin", "look", "drain", "restart", *["change"] * 4, "prove", "reload", "settle", "finish"])
+    return part, dice.uniform(0.0, took[part] * 1.2)
 
 
 def quiet(counter: Counter) -> bool:
@@ -139,21 +141,21 @@ def test_two_hundred_runs_with_the_broker_killed_at_random_moments_tell_the_trut
     seed = int(os.environ.get("OPSGUIDE_SEED") or random.SystemRandom().getrandbits(32))
     dice, tally, begun = random.Random(seed), collections.Counter[str](), time.monotonic()
     counter.slow(0.1)
-    marks = measured(desk.records)
+    took = measured(desk.records)
     for _ in range(KILLS):
         wait_for(lambda: quiet(counter), 20, "the host is quiet")
         counter.marks.unlink(missing_ok=True)
-        before, moment = len(desk.folders()), moments(dice, marks)
-        lived = killed(Raw(desk.records), moment)
+        before = len(desk.folders())
+        lived = killed(Raw(desk.records), *moment(dice, took))
         wait_for(lambda: quiet(counter), 20, "the host is quiet")
         after = Raw(desk.records)
         word = judged(desk, after, counter, lived, len(desk.folders()) > before)
         tally[word] += 1
         after.close()
     with capsys.disabled():
-        took = time.monotonic() - begun
+        whole = time.monotonic() - begun
         print(
-            f"\nsuite B: {KILLS} kills, seed {seed}, {took:.0f} s: {dict(tally)}; a life takes {marks['finish']:.2f} s"
+            f"\nsuite B: {KILLS} kills, seed {seed}, {whole:.0f} s: {dict(tally)}; a life takes {sum(took.values()):.2f} s"
         )
     unknown = sum(count for word, count in tally.items() if word.startswith("unknown"))
     assert min(tally["ok"], unknown, tally["not-sent"]) >= KILLS // 40, tally

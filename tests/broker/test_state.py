@@ -8,13 +8,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opsguide.broker.state import Hold, Settled, State
+from opsguide.broker.state import Changed, Hold, Settled, State
 from opsguide.errors import HeldError, LockedError, StoreError
 from opsguide.launch import holding
 
@@ -31,7 +32,7 @@ HOLD = Hold("uh-01", "r1", "/records", 3, "ssh … systemctl restart nginx", "20
 OTHER = """
 import os, sys
 from pathlib import Path
-from opsguide.broker.state import State
+from opsguide.broker.state import Changed, State
 state = State(Path(sys.argv[1]))
 locks = state.lock(sys.argv[2:], {"run": "r-other", "person": "Bo Ek"})
 print("locked", flush=True)
@@ -300,3 +301,13 @@ def test_what_was_found_of_a_change_is_kept_by_run_and_command(state: State) -> 
 def test_what_is_not_the_id_of_a_run_reaches_no_settlement(state: State, run: str) -> None:
     with pytest.raises(StoreError, match="not the id"):
         state.settled(run, 1)
+
+
+def test_several_that_write_the_same_note_at_once_all_write_it_whole(tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    with ThreadPoolExecutor(8) as many:
+        list(many.map(lambda n: state.changes(Changed("uh-01", f"run-{n}", "2026-03-01")), range(200)))
+    found = state.changed("uh-01")
+    assert found is not None
+    assert found.run.startswith("run-")
+    assert not list((tmp_path / "state/changed").glob("*.new"))

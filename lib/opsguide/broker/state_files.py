@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from opsguide.errors import StoreError
 
 def write(path: Path, fields: dict[str, Any], what: str) -> None:
     """A JSON file of the state folder, whole and on the disk when this returns; StoreError otherwise."""
-    new = path.with_suffix(".new")
+    new = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.new")  # several may write the same file at once
     try:
         with open(new, "w", encoding="utf-8", opener=opener) as out:
             json.dump(fields, out)
