@@ -93,6 +93,13 @@ class Seen:
     sent: dict[str, Any] = field(default_factory=dict)
     answer: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def last(self) -> str:
+        """The last line of standard output, of standard error where that said nothing."""
+        texts = (self.text, str(self.fields.get("err") or ""))
+        lines = next((found for text in texts if (found := text.strip().splitlines())), [""])
+        return lines[-1].strip()[:200]
+
 
 class Commands:
     """The sender of one run."""

@@ -176,8 +176,9 @@ class Edit:
             raise FailedError(
                 f"{what} failed, nothing was swapped: {seen.note}",
                 where=self.grounds.element.name,
-                answer=seen.text.strip()[-200:],
-                next="the old file is still in place",
+                command=str(seen.sent.get("line", "")),
+                answer=seen.last,
+                next="the old file is still in place; mend what the host answered, then run the step again",
             )
         return seen
 

@@ -158,7 +158,7 @@ class Work:
         self.steps.fail(by, debt(verb, target) if asked else None, target.shown)
         for what in self.open.values():
             self.commands.show({"type": "open", **what})
-        where, answer = target.element.name, (seen.text.strip().splitlines() or [""])[-1][:200]
+        where, answer = target.element.name, seen.last
         if verb == "change" and seen.state in UNCLEAR:
             look = target.look or "look for yourself"
             return UnknownError(
