@@ -141,10 +141,12 @@ def test_the_shipped_parameters_fit_the_lab(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setenv("OPSGUIDE_PLATFORM", "lab")
     shipped = sorted((places.home() / "parameters" / "runs").iterdir())
-    exits = {p.stem: asking.asked(Setting(), p.name[:2], asking.merged("apply", {}, given.from_file(p))).decision.exit
+    cells = {p.stem: asking.asked(Setting(), p.name[:2], asking.merged("apply", {}, given.from_file(p))).decision
              for p in shipped}  # fmt: skip
-    assert len(exits) >= 6
-    assert {name for name, code in exits.items() if code == 3} == {"07-hcore1-motd"}
+    assert len(cells) >= 6
+    requests = {name for name, cell in cells.items() if cell.party == "Jelastic Operations"}
+    assert {name for name, cell in cells.items() if cell.exit == 3} == requests >= {"07-hcore1-motd"}
+    assert {cell.exit for cell in cells.values()} == {0, 3}
 
 
 HOLD = {"element": "uh-01", "run": "20260101T000000Z-restarting-processes-uh-01-00000000", "records": "/r",
