@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from b_truth.faults import FAULTS
 from desk import Desk
-from kernels import UNIT, Counter, Hand
+from kernels import UNIT, Counter, Hand, counted
 from suites import figure
 
 
@@ -31,14 +30,7 @@ def hand(desk: Desk) -> Iterator[Callable[..., Hand]]:
 
 @pytest.fixture
 def counter(lab: Any) -> Iterator[Counter]:
-    root = Path(lab.host_root("uh-01"))
-    made = Counter(lab, root / "root/starts", root / f"etc/systemd/system/{UNIT}.service.d/counted.conf")
-    made.marks.unlink(missing_ok=True)
-    made.slow(0)
-    yield made
-    made.dropin.unlink(missing_ok=True)
-    lab.inside("uh-01", ["systemctl", "daemon-reload"])
-    lab.inside("uh-01", ["systemctl", "restart", UNIT])
+    yield from counted(lab)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

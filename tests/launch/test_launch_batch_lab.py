@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from desk import BINARIES, REPOSITORY, Desk, wait_for
-from kernels import UNIT, Counter
+from kernels import UNIT, Counter, counted
 
 HEAD = "activity,element,service,settle,reason\n"
 
@@ -40,14 +40,7 @@ def events(desk: Desk, *types: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def counter(lab: Any) -> Iterator[Counter]:
-    root = Path(lab.host_root("uh-01"))
-    made = Counter(lab, root / "root/starts", root / f"etc/systemd/system/{UNIT}.service.d/counted.conf")
-    made.marks.unlink(missing_ok=True)
-    made.slow(0)
-    yield made
-    made.dropin.unlink(missing_ok=True)
-    lab.inside("uh-01", ["systemctl", "daemon-reload"])
-    lab.inside("uh-01", ["systemctl", "restart", UNIT])
+    yield from counted(lab)
 
 
 @pytest.fixture
