@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -45,6 +46,8 @@ def prepare(host: Host) -> None:
     (layer / "etc/vz/conf").mkdir(parents=True, exist_ok=True)
     for one in topology.containers_on(host.name):
         _prepare_container(folder, layer, one)
+    for machine in topology.MACHINES.get(host.name, ()):
+        write(folder / "vz/vmprivate" / str(machine["name"]) / "vm.json", json.dumps(machine))
 
 
 def _prepare_container(folder: Path, layer: Path, one: Container) -> None:

@@ -20,6 +20,7 @@ PORT = 2222
 API_ADDRESS = "127.0.64.100"
 API_PORT = 8080
 VERSION = "8.3.2"
+Machine = dict[str, object]
 NAMESPACE = uuid.UUID("5d3e3a0c-1c7c-5a53-9a4a-0b6a3f2f6e10")
 
 
@@ -117,6 +118,17 @@ CONTAINERS: tuple[Container, ...] = (
     Container("node202", "uh-02", 202, env="blog", node=2002, kind_of_node="memcached"),
     Container("node203", "uh-02", 203, env="blog", node=2003, kind_of_node="mariadb"),
 )
+
+
+# A virtual machine is listed by prlctl and does not run. This one stands for a Windows guest of a customer.
+MACHINES: dict[str, tuple[Machine, ...]] = {
+    "uh-01": ({
+        "uuid": "{6f0d1f8e-2b8c-5a07-9d3a-5f2c4f6f2019}", "name": "win2019-1", "status": "running", "ip": "10.64.3.120",
+        "type": "VM", "OS": "win-2019", "Description": "node2019-office.lab.example (practice)",
+        "GuestTools": {"state": "installed", "version": "7.0-3239"}, "Snapshots": [],
+        "Hardware": {"cpu": {"cpus": 2}, "memory": {"size": "4096Mb"}, "hdd0": {"size": "65536Mb"}},
+    },),
+}  # fmt: skip
 
 
 def machine_id(name: str) -> str:

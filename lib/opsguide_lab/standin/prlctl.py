@@ -1,18 +1,31 @@
 """Stand-in for prlctl of the opsguide practice platform: NOT the real program.
 
-usage: prlctl list [-a] [-H] [-j] [-o COLUMN,...] [--vmtype all] | start ID | stop ID [--kill] | restart ID
+usage: prlctl list [-a] [-H] [-j] [-o COLUMN,...] [--vmtype ct|vm|all] | list -i ID [-j]
+       prlctl start ID | stop ID [--kill] | restart ID
        prlctl suspend ID | resume ID
        prlctl status ID | exec ID COMMAND...   (the command is not given to a shell) | set ID --memsize SIZE
        columns: uuid status ip type name
+
+A virtual machine is a file /vz/vmprivate/NAME/vm.json, its record as `list -i NAME -j` shows it. It is listed and does
+not run: nothing but `list` knows it.
 """
+
+# Imports are few for the reason that containers.py gives.
+# ruff: noqa: PTH110, PTH112, PTH208
 
 from __future__ import annotations
 
+import os
 import sys
 
 from opsguide_lab.standin import containers as ct
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 COLUMNS = ("uuid", "status", "ip", "type", "name")
+MACHINES = "/vz/vmprivate"
 FAILED = 255
 
 
@@ -30,19 +43,42 @@ def main(argv: list[str]) -> int:
 
 def _list(words: list[str]) -> int:
     everything = any(w.startswith("-") and not w.startswith("--") and "a" in w for w in words) or "--all" in words
-    rows = [c for c in ct.all_containers() if everything or c.running]
+    kind = words[words.index("--vmtype") + 1].upper() if "--vmtype" in words else "ALL"
+    if "-i" in words or "--info" in words:
+        return _info([w for w in words if not w.startswith("-")])
+    found = [_row(c) for c in ct.all_containers()] + [{c: str(m[c]) for c in COLUMNS} for m in _machines()]
+    rows = [r for r in found if (everything or r["status"] == "running") and kind in ("ALL", r["type"])]
     columns = words[words.index("-o") + 1].split(",") if "-o" in words else list(COLUMNS)
     if unknown := [c for c in columns if c not in COLUMNS]:
         raise ct.Refusal(FAILED, f"unknown field {unknown[0]}")
     if "-j" in words or "--json" in words:
         import json
 
-        print(json.dumps([_row(c) for c in rows], indent=4))
+        print(json.dumps(rows, indent=4))
         return 0
     if "-H" not in words:
         print(*(_fit(c.upper(), c) for c in columns))
-    for one in rows:
-        print(" ".join(_fit(_row(one)[c], c) for c in columns).rstrip())
+    for row in rows:
+        print(" ".join(_fit(row[c], c) for c in columns).rstrip())
+    return 0
+
+
+def _machines() -> list[dict[str, Any]]:
+    """The virtual machines of this host."""
+    import json
+
+    names = sorted(os.listdir(MACHINES)) if os.path.isdir(MACHINES) else []
+    texts = [ct.text_of(f"{MACHINES}/{name}/vm.json") for name in names if os.path.exists(f"{MACHINES}/{name}/vm.json")]
+    return [json.loads(text) for text in texts]
+
+
+def _info(keys: list[str]) -> int:
+    import json
+
+    found = [m for m in _machines() if keys[-1:] in ([m["name"]], [m["uuid"].strip("{}")], [m["uuid"]])]
+    if not found:
+        raise ct.Refusal(FAILED, f"Failed to get VM config: The virtual machine could not be found: {keys[-1:]}")
+    print(json.dumps(found, indent=4))
     return 0
 
 
