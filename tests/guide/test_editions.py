@@ -178,3 +178,10 @@ def test_each_kind_reads_well_in_a_sentence() -> None:
         "infrastructure container",
         "end-user container",
     ]
+
+
+def test_the_edition_of_the_second_lab_file_is_the_seed_with_row_03_given_to_the_provider() -> None:
+    other = editions.load("seed-03-provider")
+    slug = "virtuozzo-software-and-kernel-update"
+    parties = ("Jelastic Operations", "Hosting Provider")
+    assert editions.moved(SEED, other) == [(slug, kind, *parties) for kind in ("user-host", "infrastructure-host")]

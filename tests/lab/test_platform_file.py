@@ -16,6 +16,14 @@ from opsguide_lab import base, needs, places, topology
 FILE = Path(__file__).resolve().parents[2] / "parameters/platforms/lab.yml"
 
 
+UPDATES = FILE.with_name("lab-provider-updates.yml")
+
+
+def test_the_second_file_of_the_lab_differs_in_its_name_and_its_edition_only(inventory: dict[str, Any]) -> None:
+    other = yaml.safe_load(UPDATES.read_text())
+    assert {k for k in {**inventory, **other} if inventory.get(k) != other.get(k)} == {"platform", "edition"}
+
+
 @pytest.fixture
 def inventory() -> dict[str, Any]:
     parsed: dict[str, Any] = yaml.safe_load(FILE.read_text())
