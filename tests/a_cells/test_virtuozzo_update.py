@@ -75,9 +75,9 @@ def ours(desk: Desk, lab: Any) -> Iterator[Any]:
     lab.api_fault("")
     for host in ("uh-01", "uh-02", "ih-01", "ih-02"):
         lab.inside(host, ["bash", "-c", MEND], stdin=REPO)
+    lab.restore()
     for member in (*MEMBERS, *PEERS[:4]):
         lab.inside(member, ["rm", "-f", "/var/lib/jelastic/drained"])
-    lab.restore()
 
 
 def test_a_user_host_is_updated_boots_the_new_kernel_and_all_that_ran_runs_again(desk: Desk, ours: Any) -> None:
@@ -272,7 +272,7 @@ def test_after_a_kill_in_the_middle_the_update_is_not_sent_again(desk: Desk, our
     process = desk.start("opsguide", "run", "03", "-f", str(REPOSITORY / "parameters/runs/03-uh-01.yml"))
     wait_for(lambda: desk.folders() and "vzctl suspend {ctid}" in sent(desk), 60, "the first container is suspended")
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.communicate(timeout=30)
     wait_for(lambda: desk.record().sealed, 30, "the killed run is sealed")
     gone_on = desk("resume", desk.record().intent["run"])
     assert gone_on.code == 0, gone_on
