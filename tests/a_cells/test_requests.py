@@ -87,7 +87,43 @@ SOFTWARE = {
 }
 SOFTWARE_OF_A_HOST = SOFTWARE | {"platform version": "infra_version", "containers": "vzlist"}
 SOFTWARE_OF_A_CONTAINER = SOFTWARE | {"component or type": "/etc/jelastic -type f"}
+UPDATE = {
+    "kernel": "uname -r",
+    "release": "virtuozzo-release",
+    "packages by age": "rpm -qa --last",
+    "packages of Virtuozzo": "rpm -q vzkernel vzkernel-devel vzctl prlctl libvzctl vzpkg",
+    "updates": "yum -q check-update",
+    "live patches": "readykernel info",
+    "automatic updates": "vzautoupdate.timer",
+    "repositories": "/etc/yum.repos.d",
+    "disks": "df -h",
+    "room on /boot": "--output=avail /boot",
+    "room on /vz": "--output=avail /vz",
+    "containers": "vzlist -a -H -o ctid,status,hostname",
+    "guests": "prlctl list -a -j",
+    "storage cluster": "/etc/vstorage/clusters",
+    "roles in the storage cluster": "vstorage-*",
+    "licence": "prlsrvctl info --license",
+    "templates": "vzpkg list -O",
+    "kernel messages": "dmesg -T",
+    "RAID": "/proc/mdstat",
+    "since when it is up": "uptime",
+    "the platform's record": "gethosts",
+}
+WINDOWS = {"machines": "prlctl list -a --vmtype vm -j", "each machine whole": "prlctl list -i 6f0d1f8e"}
 CASES: dict[str, dict[str, str]] = {
+    "03-uh-01": UPDATE | {"status": "gethdnodestatus"},
+    "03-ih-01": UPDATE | {"pairs": "ih-02 -- ", "the other members": "vzctl status 305"},
+    "04-uh-01": WINDOWS
+    | {
+        "the platform's record": "gethosts",
+        "status": "gethdnodestatus",
+        "load": "gethdnodesload",
+        "nodes with owners and states": "getnodes",
+        "connection": "checkhostconnection",
+        "containers": "vzlist -a",
+    },
+    "04-node101": WINDOWS | {"environment and nodes": "getenvinfo", "state": "vzctl status 101"},
     "13-uh-01": HOST_FIREWALL,
     "13-ih-01": HOST_FIREWALL,
     "14-hcore1": CONTAINER_FIREWALL

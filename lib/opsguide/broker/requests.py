@@ -58,6 +58,7 @@ def shape(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict
         "reason": intent["reason"],
         "person": intent["person"]["name"],
         "parameters": {k: v for k, v in intent["parameters"].items() if v not in ("", [], None)},
+        "judged": [{k: e[k] for k in ("words", "met", "inputs")} for e in events if e["type"] == "require"],
         "evidence": evidence,
         "wanted": [{"what": e["words"] or e["line"], "line": e["line"], "diff": e.get("diff", "")} for e in wanted],
         "acceptance": [{"check": e["line"], "expect": e["expect_words"]} for e in listed if e["verb"] == "prove"],
@@ -83,6 +84,9 @@ def _markdown(body: dict[str, Any]) -> str:
         lines += _wanted(item)
     lines += ["", "## Acceptance test", ""]
     lines += [f"- `{a['check']}`: {a['expect']}" for a in body["acceptance"]] or ["- the evidence below, taken again"]
+    if body["judged"]:
+        lines += ["", "## Judged by the runbook", ""]
+        lines += [f"- {'yes' if j['met'] else 'NO'}: {j['words']}" for j in body["judged"]]
     lines += ["", "## Evidence (read only, secrets hidden)", ""]
     for item in body["evidence"]:
         lines += [f"`{item['command']}` (exit {item['exit']})", *_fenced(item["answer"])]
