@@ -110,7 +110,7 @@ UPDATE = {
     "since when it is up": "uptime",
     "the platform's record": "gethosts",
 }
-WINDOWS = {"machines": "prlctl list -a --vmtype vm -j", "each machine whole": "prlctl list -i 6f0d1f8e"}
+WINDOWS = {"machines": "prlctl list -a --vmtype vm -j", "each machine whole": "6f0d1f8e-2b8c"}
 CASES: dict[str, dict[str, str]] = {
     "03-uh-01": UPDATE | {"status": "gethdnodestatus"},
     "03-ih-01": UPDATE | {"pairs": "ih-02 -- ", "the other members": "vzctl status 305"},

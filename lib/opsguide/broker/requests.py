@@ -101,7 +101,9 @@ def _wanted(item: dict[str, Any]) -> list[str]:
 
 
 def _said(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    """A value of one line as it is, of several as an indented block, a list with commas."""
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value).strip("\n")
+    return text if "\n" not in text else "\n\n" + "\n".join(f"      {line}" for line in text.split("\n")) + "\n"
 
 
 def _fenced(text: str) -> list[str]:
