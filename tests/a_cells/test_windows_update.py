@@ -41,6 +41,17 @@ def test_a_host_without_a_windows_guest_is_said_to_have_none(desk: Desk, lab: An
     assert json.loads(answer) == []
 
 
+def test_a_guest_with_another_system_is_no_windows_guest(desk: Desk, lab: Any) -> None:
+    place = lab.host_root("uh-01") / "vz/vmprivate/win2019-1/vm.json"
+    whole = place.read_text()
+    place.write_text(json.dumps({**json.loads(whole), "OS": "debian"}))
+    try:
+        assert stepped(desk, BOOK, **given("uh-01")) is None
+    finally:
+        place.write_text(whole)
+    assert judged(request(desk)[0])["the host has a Windows guest"] is False
+
+
 def test_a_guest_with_a_snapshot_is_named_since_it_cannot_be_moved(desk: Desk, lab: Any) -> None:
     place = lab.host_root("uh-01") / "vz/vmprivate/win2019-1/vm.json"
     whole = place.read_text()
