@@ -25,7 +25,9 @@ def hcore1(lab: Any) -> Iterator[str]:
     lab.up(hosts=["ih-01"])
 
 
-@pytest.mark.parametrize("program", ["vzctl", "vzlist", "prlctl", "vzpid", "vzmigrate", "vzreboot"])
+@pytest.mark.parametrize(
+    "program", ["vzctl", "vzlist", "prlctl", "vzpid", "vzmigrate", "vzreboot", "yum", "rpm", "grubby"]
+)
 def test_each_stand_in_says_that_it_is_one(lab: Any, program: str) -> None:
     assert re.search("NOT the real program|not the real one", lab.inside("uh-01", [program, "--help"]).stdout)
 

@@ -26,7 +26,9 @@ def main(argv: list[str]) -> int:
             return 1
         case ["--lab-boot"]:
             known.boot()
+        case ["--help"]:
+            print(__doc__)
         case _:
-            print(__doc__, file=sys.stderr)
+            print("grubby: see grubby --help", file=sys.stderr)
             return 1
     return 0

@@ -20,8 +20,9 @@ def main(argv: list[str]) -> int:
     """Do one query; 1 when a package is not there."""
     last, words = "--last" in argv, [w for w in argv if w != "--last"]
     if words[:1] not in (["-qa"], ["-q"], ["-V"]):
-        print(__doc__ if words[:1] in ([], ["--help"]) else f"rpm: {words[0]}: unknown option", file=sys.stderr)
-        return 1
+        asked = words[:1] in ([], ["--help"])
+        print(__doc__ if asked else f"rpm: {words[0]}: unknown option", file=sys.stdout if asked else sys.stderr)
+        return 0 if asked else 1
     installed = known.load().installed
     if words[0] == "-qa":
         _say([f"{n}-{v}.x86_64" for n, versions in installed.items() for v in versions], last, known.changed_at())
