@@ -102,7 +102,7 @@ UPDATE = {
     "containers": "vzlist -a -H -o ctid,status,hostname",
     "guests": "prlctl list -a -j",
     "storage cluster": "/etc/vstorage/clusters",
-    "roles in the storage cluster": "vstorage-*",
+    "roles in the storage cluster": "grep vstorage",
     "licence": "prlsrvctl info --license",
     "templates": "vzpkg list -O",
     "kernel messages": "dmesg -T",

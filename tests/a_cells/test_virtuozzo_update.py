@@ -248,6 +248,12 @@ def test_a_host_that_falls_back_to_its_old_kernel_is_told_and_is_not_active_agai
     assert "step kernel failed" in done.out + done.err
     calls = [json.loads(r["args"]["hdnode"])["status"] for r in lab.api_requests() if "hdnode" in r["args"]]
     assert calls[-1] == "MAINTENANCE"
+    error = stepped(desk, BOOK, **given("uh-01", undo_id=2, kernel=OLD))
+    assert error is None, error
+    assert installed(lab, "uh-01")["vzkernel"] == [OLD]
+    assert running(lab, "uh-01") == {"101", "102", "103"}
+    calls = [json.loads(r["args"]["hdnode"])["status"] for r in lab.api_requests() if "hdnode" in r["args"]]
+    assert calls[-1] == "ACTIVE"
 
 
 def test_a_container_that_hangs_is_named_the_others_stop_and_the_host_is_not_rebooted(desk: Desk, ours: Any) -> None:

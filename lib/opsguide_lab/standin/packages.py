@@ -51,12 +51,14 @@ class Packages:
             json.dump(vars(self), draft, indent=1)
         os.rename(f"{STATE}.new", STATE)
 
-    def updates(self, leave: str = "", names: tuple[str, ...] = ()) -> dict[str, str]:
-        """What the repository offers and is not installed; without names that begin so, or only those names."""
+    def updates(self, leave: tuple[str, ...] = (), names: tuple[str, ...] = ()) -> dict[str, str]:
+        """What the repository offers and is not installed; without those that fit a pattern, or only those names."""
+        from fnmatch import fnmatchcase
+
         return {
             name: version for name, version in OFFERED.items()
             if version not in self.installed.get(name, []) and (not names or name in names)
-            and not (leave and name.startswith(leave))
+            and not any(fnmatchcase(name, pattern) for pattern in leave)
         }  # fmt: skip
 
     def put(self, name: str, version: str) -> str:

@@ -1,7 +1,7 @@
 """Stand-in for yum of the opsguide practice platform: NOT the real program.
 
-usage: yum [-q] check-update [--exclude=NAME*]      exits 100 with updates, 0 without, 1 when it failed
-       yum -y update [--exclude=NAME*] [NAME...] | clean metadata | repolist -v
+usage: yum [-q] check-update [--exclude=PATTERN]...      exits 100 with updates, 0 without, 1 when it failed
+       yum -y update [--exclude=PATTERN]... [NAME...] | clean metadata | repolist -v
        yum history list | history info ID | -y history undo ID
        yum --showduplicates list NAME | --assumeno install NAME
 
@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(__doc__)
         return 0 if words else FAILED
-    quiet, leave = "-q" in argv, "".join(w[10:].rstrip("*") for w in words if w.startswith("--exclude="))
+    quiet, leave = "-q" in argv, tuple(w[10:] for w in words if w.startswith("--exclude="))
     names = tuple(w for w in words[1:] if not w.startswith("--"))
     if words[0] == "update" and "-y" not in argv:
         print("Is this ok [y/d/N]: Exiting on user command")
@@ -62,13 +62,13 @@ def _answers() -> int:
     return FAILED
 
 
-def _check(leave: str) -> int:
+def _check(leave: tuple[str, ...]) -> int:
     found = known.load().updates(leave)
     print(*(f"{name + '.x86_64':<40}{version:<36}virtuozzo" for name, version in found.items()), sep="\n")
     return UPDATES if found else 0
 
 
-def _update(packages: known.Packages, leave: str, names: tuple[str, ...]) -> int:
+def _update(packages: known.Packages, leave: tuple[str, ...], names: tuple[str, ...]) -> int:
     wanted = packages.updates(leave, names)
     if not wanted:
         print("No packages marked for update")
