@@ -158,6 +158,19 @@ def test_an_update_is_taken_back_with_the_kernel_that_ran_before(desk: Desk, our
     assert running(lab, "uh-01") == {"101", "102", "103"}
 
 
+def test_an_update_is_carried_out_as_planned_and_the_plan_changes_nothing(desk: Desk, ours: Any) -> None:
+    lab = ours
+    before = boot_ids(lab, "uh-01", "node101")
+    assert stepped(desk, BOOK, **given("uh-01", mode="plan")) is None
+    assert boot_ids(lab, *before) == before
+    assert not sent(desk)
+    assert "100" in said(lab, "uh-01", "bash", "-c", "yum -q check-update; echo $?").splitlines()
+    error = stepped(desk, BOOK, **given("uh-01"), follows=desk.record().intent["run"])
+    assert error is None, error
+    assert kernel(lab, "uh-01") == NEW
+    assert desk.record().events("compared")[0]["not_made"] == []
+
+
 # What goes wrong
 
 
