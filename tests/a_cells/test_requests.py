@@ -111,6 +111,26 @@ UPDATE = {
     "the platform's record": "gethosts",
 }
 WINDOWS = {"machines": "prlctl list -a --vmtype vm -j", "each machine whole": "6f0d1f8e-2b8c"}
+MIGRATION = {
+    "platform version": "infra_version",
+    "kernel": "uname -r",
+    "since when it is up": "uptime",
+    "components": "ih-01 -- 'LC_ALL=C PATH=$PATH:/usr/sbin:/sbin vzlist -a",
+    "pairs on the other hosts": "ih-02 -- 'LC_ALL=C PATH=$PATH:/usr/sbin:/sbin vzlist -a",
+    "versions of components": "jinfo.ini",
+    "sizes": "du -sm /vz/private",
+    "mounts": "/proc/mounts",
+    "peers by address": "state established",
+    "addresses that are written down": "cat /etc/hosts",
+    "cron": "/etc/cron.d",
+    "firewall": "iptables-save",
+    "packages": "rpm -q vzctl vzkernel prlctl",
+    "processor": "flags /proc/cpuinfo",
+    "licence": "prlsrvctl info --license",
+    "room on the new host": "ih-02 -- 'LC_ALL=C PATH=$PATH:/usr/sbin:/sbin df -B1M --output=avail /vz",
+    "health of the cluster": "getclusterstatus",
+    "hosts": "gethosts",
+}
 CASES: dict[str, dict[str, str]] = {
     "03-uh-01": UPDATE | {"status": "gethdnodestatus"},
     "03-ih-01": UPDATE | {"pairs": "ih-02 -- ", "the other members": "vzctl status 305"},
@@ -146,6 +166,7 @@ CASES: dict[str, dict[str, str]] = {
     "15-ih-01": ROUTING_OF_A_HOST,
     "15-resolver1": ROUTING,
     "15-node101": ROUTING | {"environment": "getenvinfo", "firewall": "security/rest/getrules"},
+    "19-ih-01": MIGRATION,
     "22-uh-01": SOFTWARE_OF_A_HOST,
     "22-ih-01": SOFTWARE_OF_A_HOST,
     "22-hcore1": SOFTWARE_OF_A_CONTAINER,
@@ -237,3 +258,21 @@ def test_every_cell_of_jelastic_operations_whose_runbook_writes_only_requests_ha
 
 def only_requests(slug: str) -> bool:
     return {SEED.party(slug, k) for k in kinds.KINDS} <= {"Jelastic Operations", "N/A"}
+
+
+def test_a_migration_to_the_host_of_the_other_members_is_told_in_its_request(desk: Desk, lab: Any) -> None:
+    assert asked(desk, "19-ih-01").code == 3
+    request = json.loads((desk.record().path / "request.json").read_text())
+    judged = {j["words"]: (j["met"], j["inputs"]) for j in request["judged"]}
+    met, inputs = judged["no other member of a pair is on the new host"]
+    assert not met
+    assert "hcore2" in inputs["kept"]
+    assert "zookeeper1" in inputs["single"]
+    assert not judged["who watches is answered"][0]
+
+
+@pytest.mark.parametrize("name", ["ih-09", "uh-01", "--help", ""])
+def test_a_migration_to_what_is_no_infrastructure_host_writes_no_request(desk: Desk, lab: Any, name: str) -> None:
+    done = desk("run", "19", "-f", str(RUNS / "19-ih-01.yml"), "-p", f"new_host={name}")
+    assert done.code in (1, 2), done
+    assert not [p for p in desk.folders() if (p / "request.json").exists()]
