@@ -106,6 +106,20 @@ def whole(rule: WholeRecord, bound: dict[str, Any], answer: str) -> Whole:
     return Whole({rule.arg: json.dumps({**record, **wanted}, sort_keys=True, ensure_ascii=False)}, digest)
 
 
+LINE = range(16, 4097)
+"""How many characters a command that is handed out may have: shorter ones could not be hidden."""
+
+
+def handed_out(answer: str) -> str:
+    """The one-line command in an answer's `value`, empty where it holds none (source: guide dossier 01, S3)."""
+    try:
+        value = json.loads(answer)["value"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+    fits = isinstance(value, str) and value.isprintable() and len(value) in LINE and value == value.strip()
+    return value if fits else ""
+
+
 NOT_SENT = "nothing was sent; look at the host in the admin panel"
 
 
