@@ -314,11 +314,14 @@ def refuse_into_containers(path: str) -> None:
         raise RefusedError(f"{path[:120]} leads into a container", next="start a run on that container")
 
 
-def handing(grounds: Grounds, target: Target) -> Target:
+def handing(grounds: Grounds, target: Target, rule: scopes.Handed) -> Target:
     """The call that hands out what a change runs; its slots are parameters of the run."""
-    rule = target.entry.handed
-    assert rule is not None
     return _call(grounds, scopes.Entry(rule.api, "look", args=rule.args), target.element, {}, 0)
+
+
+def listing(grounds: Grounds, target: Target, rule: scopes.Handed) -> Target:
+    """The call that lists what must not be there yet."""
+    return _call(grounds, scopes.Entry(rule.unless, "look", args={}), target.element, {}, 0)
 
 
 def _call(grounds: Grounds, entry: scopes.Entry, element: Element, given: dict[str, Any], row: int) -> Target:

@@ -63,10 +63,14 @@ class WholeRecord:
 
 @dataclass(frozen=True)
 class Handed:
-    """The API method whose answer, a one-use command, is the first word of a change."""
+    """The API method whose answer, a one-use command, is the first word of a change.
+
+    `unless` is a method that lists hosts: nothing is asked for while it lists the element, or an address of the change.
+    """
 
     api: str
     args: dict[str, Any] = field(default_factory=dict)
+    unless: str = ""
 
 
 @dataclass(frozen=True)
