@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from desk import REPOSITORY, Desk
+from desk import REPOSITORY, Desk, wait_for
 from stepping import stepped
 
 pytestmark = pytest.mark.lab
@@ -20,7 +21,7 @@ SHIPPED = yaml.safe_load((REPOSITORY / "parameters/runs/01-new-01.yml").read_tex
 APPLY = {**SHIPPED, "mode": "apply"}
 STATE = Path("/var/lib/opsguide-lab/state")
 HANDED, SECRET_WORDS = "getaddhostcmd", "[hidden: command handed out by the platform]"
-CURL = '#!/bin/sh\necho "curl $*" | tee -a /root/curl.log\nexec /usr/bin/curl "$@"\n'
+CURL = '#!/bin/sh\necho "curl $*" | tee -a /root/curl.log >&2\nexec /usr/bin/curl "$@"\n'
 USER = "{kind: user-host, joining: user-host,"
 AS_BUILT = f"new-01: {USER}"
 
@@ -78,10 +79,6 @@ def role(lab) -> str:
     return path.read_text().strip() if path.exists() else ""
 
 
-def words(**given: str) -> list[str]:
-    return [w for k, v in given.items() for w in ("-p", f"{k}={v}")]
-
-
 def shipped(desk: Desk, *more: str) -> Any:
     file = str(REPOSITORY / "parameters/runs/01-new-01.yml")
     return desk("run", "01", "--on", "new-01", "-f", file, "--reason", "test", *more)
@@ -128,7 +125,6 @@ def test_it_joins_as_an_infrastructure_host_and_customers_never_land_there(desk:
 
 
 def test_until_the_test_has_passed_the_host_takes_no_customers(desk: Desk, lab) -> None:
-    (lab.host_root("new-01") / "etc/vz/conf").chmod(0o755)
     lab.inside("new-01", ["mkdir", "-p", "/vz/private/990"])
     error = stepped(desk, BOOK, **APPLY)
     assert "Private area already exists" in str(error)
@@ -204,6 +200,7 @@ def test_a_group_that_is_not_there_sends_nothing_to_the_host(desk: Desk, lab) ->
 
 def test_an_unknown_host_key_is_refused_before_anything(desk: Desk, lab, calls) -> None:
     lab.change_host_key("new-01")
+    lab.fault("new-01", "cut")
     before = lab.sshd_sessions("new-01")
     assert stepped(desk, BOOK, **APPLY) is not None
     assert desk.record().state in ("failed", "refused")
@@ -244,10 +241,6 @@ def test_when_the_link_is_cut_while_it_joins_nobody_claims_to_know_and_nothing_i
 ) -> None:
     slow = CURL.replace("exec", 'case "$*" in */half*) while [ ! -e /root/go ]; do sleep 0.1; done;; esac\nexec')
     lab.inside("new-01", ["sh", "-c", "cat > /usr/local/bin/curl; chmod 755 /usr/local/bin/curl"], stdin=slow)
-    import threading
-
-    from desk import wait_for
-
     log = lab.host_root("new-01") / "root/curl.log"
     cutter = threading.Thread(
         target=lambda: (wait_for(lambda: log.exists() and "/half" in log.read_text()), lab.fault("new-01", "cut"))

@@ -23,7 +23,7 @@ LOOK = {"command": TEXT, "api": TEXT, "args": TABLE, "slots": TABLE, "kinds": TE
         "shell": ANY, "deadline": TEXT}  # fmt: skip
 CHANGE = {"step": STEP, "settle": TEXT, "unproven": TEXT, "effect": TEXT, "undo": TEXT, "record": TABLE,
           "already": NUMBERS, "independent": FLAG, "handed": TABLE}  # fmt: skip
-RECORD = {"arg": TEXT, "read": TEXT, "must": TEXTS}
+RECORD = {"arg": TEXT, "read": TEXT, "must": TEXTS, "later": FLAG}
 HANDED = {"api": TEXT, "args": TABLE, "unless": TEXT}
 EDITED = {"path": TEXT, "check": TEXT, "source": TEXT}
 NEEDED = {"file": ("steps",), "parameter": ("type", "default", "help"), "record": ("arg", "read"), "handed": ("api",),

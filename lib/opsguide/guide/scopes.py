@@ -53,12 +53,14 @@ PLACES = ("element", "host")
 class WholeRecord:
     """An API argument that is a whole record: read by method `read`, changed, and sent back in argument `arg`.
 
-    `must` names the fields without which the record is not sent (what is left out is lost).
+    `must` names the fields without which the record is not sent (what is left out is lost); `later` says that the run
+    itself makes the record, so that no plan can read it.
     """
 
     arg: str
     read: str
     must: tuple[str, ...] = ()
+    later: bool = False
 
 
 @dataclass(frozen=True)
