@@ -5,7 +5,11 @@
 set -u
 platform=@ADDRESS@/join/@KEY@ log=/var/log/install.log role=/etc/opsguide/role
 
-tell() { echo "$*" | tee -a "$log"; }
+trap '' PIPE # a link that is cut does not stop the set-up
+tell() {
+    echo "$*" >> "$log"
+    echo "$*" 2> /dev/null || true
+}
 fail() {
     tell "Attempt 1 failed: $2" >&2
     exit "$1"
