@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 
 from broker.fakes import grounds, platform
-from opsguide.broker import calls
+from opsguide.broker import calls, handed
+from opsguide.broker.commands import Command, Seen
+from opsguide.broker.order import Steps
 from opsguide.broker.targets import Target, handing, targets
-from opsguide.errors import InputError, RefusedError
+from opsguide.broker.work import Work
+from opsguide.errors import FailedError, InputError, RefusedError
 from opsguide.guide import scopes
 from opsguide.record.redaction import Redactor, of_command
 
@@ -145,3 +148,66 @@ def test_names_of_machines_stay_readable_and_keys_do_not(command: str, secret: s
     redactor.learn("the command", of_command(command))
     assert redactor.text(f"seen: {secret}") == "seen: [hidden: the command]"
     assert redactor.text(f"name {open}") == f"name {open}"
+
+
+class Platform:
+    """Sends nothing: answers with what it is told that the platform lists, and with one command."""
+
+    def __init__(self, *hosts: dict[str, Any], command: str = COMMAND) -> None:
+        self.hosts, self.command = list(hosts), command
+        self.asked: list[str] = []
+        self.learned: set[str] = set()
+
+    def send(self, command: Command) -> Seen:
+        self.asked.append(command.target.template.rpartition(".")[2])
+        body = {"array": self.hosts} if self.asked[-1] == "GetHosts" else {"value": self.command}
+        return Seen("ok", 0, raw=json.dumps({"result": 0, **body}).encode())
+
+    def learn(self, label: str, parts: set[str]) -> None:
+        self.learned |= parts
+
+    def write(self, type: str, /, **fields: Any) -> dict[str, Any]:
+        return fields
+
+    def show(self, event: dict[str, Any]) -> None:
+        pass
+
+    def show_answer(self, seen: Seen) -> None:
+        pass
+
+
+def filled(folder: Path, world: Platform, times: int = 1) -> Command:
+    here = grounds(platform(folder), "new-01", SCOPE, ip="10.0.0.9")
+    (target,) = targets(here, "change", {"what": {"command": TEMPLATE}})
+    work = Work(here, world, None, Steps(("join",)), "apply")  # type: ignore[arg-type]
+    step = work.steps.start("join", True)
+    found = [handed.filled(work, step, Command(target, "change", "join", 9, holds=True), {}) for _ in range(times)]
+    return found[-1]
+
+
+def test_what_came_is_sent_unchanged_with_the_words_of_the_template_after_it(tmp_path: Path) -> None:
+    world = Platform()
+    sent = filled(tmp_path, world).stdin.decode()
+    (password,) = world.learned
+    assert sent == f"{COMMAND} --ip 10.0.0.9 --password {password}\n"
+    assert len(password) == 15
+    assert world.asked == ["GetHosts", "GetAddHostCmd"]
+
+
+def test_the_same_command_is_not_sent_twice_in_a_run(tmp_path: Path) -> None:
+    with pytest.raises(FailedError, match="sent already"):
+        filled(tmp_path, Platform(), times=2)
+
+
+@pytest.mark.parametrize("record", [{"hostname": "new-01.example.com"}, {"ipAddress": "10.0.0.9"}])
+def test_nothing_is_asked_for_while_the_platform_lists_the_host_or_its_address(tmp_path: Path, record: Any) -> None:
+    world = Platform({"id": 77, "status": "BROKEN", **record})
+    with pytest.raises(RefusedError, match="has a record already: id 77") as refused:
+        filled(tmp_path, world)
+    assert "revive=true" in refused.value.next
+    assert world.asked == ["GetHosts"]
+
+
+def test_an_answer_without_a_command_sends_nothing(tmp_path: Path) -> None:
+    with pytest.raises(FailedError, match="no command of one line"):
+        filled(tmp_path, Platform(command="two\nlines, and this is long enough"))
