@@ -35,7 +35,12 @@ def prepare(host: Host) -> None:
     write(layer / "etc/hostname", f"{host.name}\n")
     write(layer / "etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {host.hostname} {host.name}\n")
     write(layer / "etc/machine-id", f"{host.machine_id}\n", 0o444)
-    if not host.joining:
+    if host.joining:
+        names = " ".join(f"{name}.{topology.DOMAIN}" for name in ("app", "jca"))
+        here = (layer / "etc/hosts").read_text()
+        write(layer / "etc/hosts", f"{here}{topology.API_ADDRESS} {names}\n")
+        write(folder / "address", f"10.64.0.{host.id}/24\n")
+    else:
         write(layer / "etc/opsguide/role", f"{host.kind}\n")
     write(layer / "root/.ssh/authorized_keys", CLIENT_KEY.with_suffix(".pub").read_text(), 0o600)
     (layer / "root").chmod(0o700)

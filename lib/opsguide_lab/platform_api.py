@@ -1,6 +1,7 @@
 """Stand-in for the platform API of the practice platform: NOT the real one. Runs as a process of its own.
 
 Rules:
+- A host that joins asks below /join/ with the key of its command: see `platform_joining`. Of calls:
 - The HTTP status is always 200; `result` 0 is success, 8202 is a wrong session, 5 something that is not there.
 - A session is the token of the lab, as `session` or `token`.
 - Every call that arrives is a line in `requests.jsonl`, written before it is answered; no session is in it.
@@ -22,7 +23,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from opsguide_lab import control, platform_faults, platform_moves, platform_state
+from opsguide_lab import control, platform_faults, platform_joining, platform_moves, platform_state
 from opsguide_lab.places import API, API_SOCKET, API_TOKEN
 from opsguide_lab.platform_answers import DENIED, NOT_FOUND, Failure
 from opsguide_lab.platform_methods import METHODS, SLOW, contradicted
@@ -144,6 +145,8 @@ class Calls(BaseHTTPRequestHandler):
     def _call(self, body: bytes) -> None:
         address = urlsplit(self.path)
         pairs = parse_qsl(address.query, keep_blank_values=True) + parse_qsl(body.decode(), keep_blank_values=True)
+        if address.path.startswith("/join/"):
+            return self._join(address.path.removeprefix("/join/"), dict(pairs))
         if (fault := self.platform.fault_of_call()) == "down":
             self.close_connection = True
             return
@@ -153,9 +156,19 @@ class Calls(BaseHTTPRequestHandler):
         if fault in ("lose", "hang"):
             self.close_connection = True
             return
-        text = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
+        return self._send(200, "application/json", json.dumps(answer).encode())
+
+    def _join(self, path: str, told: dict[str, str]) -> None:
+        """A host that joins: its script, or a step of it; no call of the API, so neither logged nor counted."""
+        try:
+            with self.platform.lock:
+                self._send(200, "text/plain", platform_joining.join(self.platform.state, path, told).encode())
+        except Failure as failure:
+            self._send(403, "text/plain", f"{failure}\n".encode())
+
+    def _send(self, status: int, kind: str, text: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)

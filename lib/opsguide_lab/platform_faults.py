@@ -7,7 +7,7 @@
 - `fail-at=N` or `fail-at=N:CODE`: the N-th call from now does nothing and answers CODE (99), all others work.
 - `contradict`: answers disagree with what the hosts are.
 - `stall`: evacuations move nothing while it lasts; mended, they go on.
-- `half`: an evacuation fails after its first container.
+- `half`: an evacuation fails after its first container; a host's set-up breaks half-way while it joins.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import json
 import subprocess
 from typing import Any
 
-from opsguide_lab import elements, platform_figures, platform_moves, platform_security
+from opsguide_lab import elements, platform_figures, platform_joining, platform_moves, platform_security
 from opsguide_lab.errors import LabError
 from opsguide_lab.platform_answers import BAD_PARAMETER, NOT_FOUND, RESTART_FAILED, Arguments, Failure, Method, host_of
 from opsguide_lab.platform_state import Record, State, shown
@@ -103,14 +103,18 @@ METHODS: dict[str, Method] = {
     "administration.cluster.getextippoolinfo": platform_figures.get_ext_ip_pool_info,
     "administration.cluster.getclusterstatus": platform_figures.get_cluster_status,
     "administration.host.gethostfirewallsets": platform_security.get_host_firewall_sets,
-    "administration.host.checkhostconnection": platform_security.check_host_connection,
+    "administration.host.checkhostconnection": platform_joining.check_host_connection,
+    "administration.cluster.getaddhostcmd": platform_joining.get_add_host_cmd,
+    "administration.cluster.getlasthardwarenodemessage": platform_joining.get_last_message,
+    "administration.cluster.reviveinstallhdnode": platform_joining.revive,
+    "security.license.getlicenseinfo": platform_joining.get_license_info,
     "administration.monitoring.gethostfirewallstatus": platform_security.get_host_firewall_status,
     "environment.security.getrules": platform_security.get_rules,
     "environment.security.firewallstatus": platform_security.firewall_status,
     "environment.control.getenvinfo": platform_figures.get_env_info,
     "environment.control.restartservices": restart_services,
 }
-SLOW = {"environment.control.restartservices"}
+SLOW = {"environment.control.restartservices", "administration.host.checkhostconnection"}
 
 
 def contradicted(answer: Record) -> Record:

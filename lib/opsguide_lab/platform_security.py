@@ -31,12 +31,6 @@ def get_host_firewall_status(state: State, arguments: Arguments) -> Record:
     return {"object": {"id": host["id"], "hostname": host["hostname"], "status": "APPLIED"}}
 
 
-def check_host_connection(state: State, arguments: Arguments) -> Record:
-    """Whether the platform reaches one host."""
-    host = host_of(state, {"hdnodeid": arguments.get("hostId", "")})
-    return {"object": {"id": host["id"], "reachable": True}}
-
-
 def get_rules(state: State, arguments: Arguments) -> Record:
     """The inbound rules of an environment, the mandatory ones first and last."""
     _env_of(state, arguments)

@@ -40,6 +40,7 @@ class Evacuation:
 class State:
     """Host records and nodes, both as the API answers them; `save` after a change.
 
+    `offers` are the commands that hosts may join by (under the digest of their key), `joins` the set-ups by host id.
     `fault` is the fault in force; `evacuations` (by host id) and `moving` (the threads at work) end with the process.
     """
 
@@ -49,13 +50,16 @@ class State:
     fault: str = ""
     evacuations: dict[int, Evacuation] = field(default_factory=dict)
     moving: list[threading.Thread] = field(default_factory=list)
+    offers: dict[str, Record] = field(default_factory=dict)
+    joins: dict[str, Record] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def save(self) -> None:
         """Write the file whole."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         draft = self.file.with_suffix(".new")
-        draft.write_text(json.dumps({"hosts": self.hosts, "nodes": self.nodes}, indent=1))
+        known = {"hosts": self.hosts, "nodes": self.nodes, "offers": self.offers, "joins": self.joins}
+        draft.write_text(json.dumps(known, indent=1))
         draft.replace(self.file)
 
     def renew(self) -> None:
@@ -63,6 +67,7 @@ class State:
         with self.lock:
             self.hosts = [_host(h) for h in topology.HOSTS if not h.joining]
             self.nodes = [_node(c) for c in topology.CONTAINERS]
+            self.offers, self.joins = {}, {}
             self.save()
 
     def host(self, number: str) -> Record | None:
@@ -82,6 +87,7 @@ def load() -> State:
         return state
     known = json.loads(FILE.read_text())
     state.hosts, state.nodes = known["hosts"], known["nodes"]
+    state.offers, state.joins = known.get("offers", {}), known.get("joins", {})
     for host in state.hosts:
         if host["status"] == "EVACUATING":
             host["status"] = "EVACUATION_FAILED"

@@ -7,6 +7,7 @@ Rules:
 - refuse: nothing listens. reset: a connection is accepted and reset. hang: it is accepted and nothing is forwarded.
 - delay=SECONDS: every chunk arrives that much later, in both directions. freeze: live and new connections stay open
   and nothing passes any more. cut: live connections are reset once, and the wire is whole again.
+- Inside each host the platform API's address answers as well: see inward. No fault of a wire touches that.
 - The empty word mends the wire. A fault is in force when the question that sets it has been answered.
 """
 
@@ -22,7 +23,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from opsguide_lab import control
+from opsguide_lab import control, inward
 from opsguide_lab.control import Answer
 from opsguide_lab.places import RELAY_SOCKET
 from opsguide_lab.topology import PORT
@@ -71,6 +72,7 @@ class Wire:
     flow: asyncio.Event = field(default_factory=asyncio.Event)
     live: set[asyncio.Task[None]] = field(default_factory=set)
     door: asyncio.Task[None] | None = None
+    home: asyncio.Server | None = None
 
     async def put(self, word: str) -> None:
         """Put a fault in force, or mend the wire."""
@@ -170,6 +172,8 @@ class Wire:
         """Give the host up: door, connections and namespace."""
         await self.close_door()
         await self._end(self.live)
+        if self.home:
+            self.home.close()
         os.close(self.namespace)
 
 
@@ -191,6 +195,7 @@ class Relay:
         if do == "attach":
             namespace = os.open(f"/proc/{int(question['pid'])}/ns/net", os.O_RDONLY)
             wire = self.wires[name] = Wire(str(question["address"]), namespace)
+            wire.home = await inward.listen(socket_in(namespace))
             await wire.put("")
         if do == "fault":
             if name not in self.wires:

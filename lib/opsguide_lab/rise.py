@@ -52,10 +52,12 @@ def _attach(host: Host) -> None:
 
 
 def strayed(host: Host) -> str:
-    """How a running host differs from the topology, empty when it does not: containers that moved, disabled units."""
+    """How a running host differs from the topology, empty when it does not: it joined, containers, disabled units."""
     if not (pid := hosts.leader(host.name)):
         return ""  # between two boots: healing waits for it
     etc = Path(f"/proc/{pid}/root/etc")
+    if host.joining and (etc / "opsguide/role").exists():
+        return "it has joined"
     numbers = sorted(int(p.stem) for p in (etc / "vz/conf").glob("[1-9]*.conf"))
     if numbers != [c.ctid for c in topology.containers_on(host.name)]:
         return "containers: " + " ".join(map(str, numbers))

@@ -106,16 +106,35 @@ def whole(rule: WholeRecord, bound: dict[str, Any], answer: str) -> Whole:
     return Whole({rule.arg: json.dumps({**record, **wanted}, sort_keys=True, ensure_ascii=False)}, digest)
 
 
+LINE = range(16, 4097)
+"""How many characters a command that is handed out may have: shorter ones could not be hidden."""
+
+
+def handed_out(answer: str) -> str:
+    """The one-line command in an answer's `value`, empty where it holds none (source: guide dossier 01, S3)."""
+    try:
+        value = json.loads(answer)["value"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+    fits = isinstance(value, str) and value.isprintable() and len(value) in LINE and value == value.strip()
+    return value if fits else ""
+
+
 NOT_SENT = "nothing was sent; look at the host in the admin panel"
 
 
-def _row(answer: str, number: Any) -> dict[str, Any] | None:
+def rows(answer: str) -> list[dict[str, Any]]:
+    """The records that an answer lists; none where it is no answer of the API."""
     try:
         body = json.loads(answer)
     except (ValueError, RecursionError):
-        return None
-    rows: list[Any] = next((body[k] for k in LISTS if isinstance(body, dict) and isinstance(body.get(k), list)), [])
-    return next((r for r in rows if isinstance(r, dict) and str(r.get("id")) == str(number)), None)
+        return []
+    found: list[Any] = next((body[k] for k in LISTS if isinstance(body, dict) and isinstance(body.get(k), list)), [])
+    return [row for row in found if isinstance(row, dict)]
+
+
+def _row(answer: str, number: Any) -> dict[str, Any] | None:
+    return next((row for row in rows(answer) if str(row.get("id")) == str(number)), None)
 
 
 def _text(value: Any) -> str:

@@ -3,6 +3,7 @@
 - No change is sent to an element that is held, nor one that the plan which is carried out does not have.
 - No change is sent that an invariant forbids; a plan says which would be refused now.
 - What a followed run has done is not sent again: it is proved.
+- What the platform hands out is asked for last: see handed.
 - Changes go one after another unless at_a_time= lets several go together: see batches.
 - The end of a reboot is seen by its prove: see reboots.
 """
@@ -13,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from opsguide.broker import batches, following, invariants, opened, recorded, settling
+from opsguide.broker import batches, following, handed, invariants, opened, recorded, settling
 from opsguide.broker.commands import UNCLEAR, Command, Seen
 from opsguide.broker.order import Step
 from opsguide.broker.targets import Target, targets
@@ -73,7 +74,8 @@ def _ready(work: Work, step: Step, target: Target, undo: str, request: dict[str,
         work.reboots.read(work.commands, work.grounds.platform, target, step.slug)
     target = settling.with_look(work.grounds, target, request.get("slots") or {})
     undo = opened.undo_of(work.grounds, target, undo)
-    return Command(target, "change", step.slug, deadline, holds=True, undo=undo)
+    command = Command(target, "change", step.slug, deadline, holds=True, undo=undo)
+    return handed.filled(work, step, command, request)
 
 
 def _send(work: Work, command: Command, together: bool) -> Seen:

@@ -30,7 +30,7 @@ from opsguide.guide import expectations
 from opsguide.reach.ssh import Connections
 from opsguide.record import durable, words
 from opsguide.record.archive import RunFolder
-from opsguide.record.redaction import Redactor
+from opsguide.record.redaction import Redactor, of_command
 
 if TYPE_CHECKING:
     from opsguide.reach.api import PlatformApi
@@ -59,7 +59,8 @@ class Command:
 
     `screen` is what the operator sees: `live` all of it, `sent` the line alone (the caller shows the answer),
     `failure` only what fails, `nothing`. `judged` is off for a proof of kind, which has its own judge.
-    `always`: an interrupt does not stop it. `pin`: a look at the starting state.
+    `always`: an interrupt does not stop it. `pin`: a look at the starting state. `hides`: its answer's `value` is a
+    secret, called so, that is stored and shown nowhere.
     """
 
     target: Target
@@ -76,6 +77,7 @@ class Command:
     judged: bool = True
     always: bool = False
     pin: bool = False
+    hides: str = ""
 
 
 @dataclass
@@ -146,6 +148,10 @@ class Commands:
     def hidden(self, text: str) -> str:
         """A text without secrets."""
         return self._reach.redactor.text(text)
+
+    def learn(self, label: str, parts: set[str]) -> None:
+        """Hide these texts from now on, wherever they turn up."""
+        self._reach.redactor.learn(label, parts)
 
     def show(self, event: dict[str, Any], **context: Any) -> None:
         """Say an event on the screen."""
@@ -285,10 +291,19 @@ class Commands:
         except UnreachableError as error:
             return Seen("not-run", note=_reason(error))
         body = json.dumps(got.body, ensure_ascii=False) if got.body is not None else got.text
-        text = self._reach.redactor.text(body)
+        text = self._without_value(command.hides, got.body) if command.hides else self._reach.redactor.text(body)
         spool = self._folder.journal.output(number, "out")
         spool.write(text)
         return Seen(STATES[got.outcome], got.result, got.seconds, text, fields=spool.close(), raw=body.encode())
+
+    def _without_value(self, label: str, body: Any) -> str:
+        """An answer whose value is a secret: its code and its error, no other word of it."""
+        fields = body if isinstance(body, dict) else {}
+        if isinstance(value := fields.get("value"), str):
+            self.learn(label, of_command(value))
+        kept = {k: fields[k] for k in ("result", "error", "reason", "source") if k in fields}
+        told = {**kept, "value": f"[hidden: {label}]"} if "value" in fields or not kept else kept
+        return self._reach.redactor.text(json.dumps(told, ensure_ascii=False))
 
     @staticmethod
     def _judge(command: Command, expect: dict[str, Any], seen: Seen) -> None:

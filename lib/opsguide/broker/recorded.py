@@ -1,5 +1,6 @@
 """What a plan has recorded, looked at again: pinned looks, edited files, whole records of the platform.
 
+- A record that the run itself makes is in no plan; it is read right before it is sent.
 - All of it is looked at before the first change of the plan's run; a record once more right before it is sent.
 """
 
@@ -22,6 +23,8 @@ def whole(work: Work, step: Step, target: Target, request: dict[str, Any]) -> Ta
     rule = target.entry.record
     if rule is None or target.args is None or (step.slug, target.key) in work.follow.done:
         return target
+    if rule.later and work.mode != "apply":
+        return replace(target, same=json.dumps(target.args, sort_keys=True))
     entry = scopes.Entry(rule.read, "look", args={})
     shown = calls.shown(work.grounds.platform, rule.read, {})
     ask = replace(target, entry=entry, template=rule.read, shown=shown, args={})
@@ -33,7 +36,7 @@ def whole(work: Work, step: Step, target: Target, request: dict[str, Any]) -> Ta
     same = json.dumps(target.args, sort_keys=True)
     shown = calls.shown(work.grounds.platform, target.template, found.args)
     made = replace(target, args=found.args, shown=shown, same=same, pin=found.digest)
-    if work.follow.plan and work.mode == "apply":
+    if work.follow.plan and work.mode == "apply" and not rule.later:
         pins.refuse_other_record(work.follow.plan.named(step.slug, made.key), made, work.follow.plan.run)
     return made
 

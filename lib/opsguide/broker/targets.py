@@ -26,6 +26,9 @@ from opsguide.reach import quoting
 from opsguide.reach.inventory import Element, Platform
 
 INTO_CONTAINERS = re.compile(r"^/(vz/(root|private)|proc/.+/(root|cwd|fd|map_files)|dev/fd)(/|$)")
+READS = ("bash", "-s")
+"""What reads a command that the platform hands out: a shell on its standard input."""
+STANDS = {"@handed": "[what {} hands out]", "@made": "[a password, made up]"}
 TIMEOUT_GRACE = 15.0
 OWN_SECONDS = 60.0
 
@@ -201,13 +204,16 @@ def _target(
         raise InputError(f"no slot {', '.join(sorted(unused))} in {template}")
     deadline = min(limit, entry.deadline) if entry.verb == "change" else None
     ctid = element.ctid if entry.at == "element" else None
-    if entry.shell:
+    host, said = grounds.platform.element(element.host), ""
+    if entry.handed:
+        line = quoting.remote_line(READS, deadline=deadline)
+        said = f" <<< {quoting.quoted(slots.fill(template, filled))}"
+    elif entry.shell:
         line = quoting.raw_line(slots.fill(template, {}), ctid=ctid, deadline=deadline)
     else:
         argv = [slots.fill(token, filled) for token in entry.tokens()]
         line = quoting.remote_line(argv, ctid=ctid, deadline=deadline)
-    host = grounds.platform.element(element.host)
-    return Target(entry, element, host, template, filled, line, _shown(grounds.platform, host, line))
+    return Target(entry, element, host, template, filled, line, _shown(grounds.platform, host, line) + said)
 
 
 def _entry(grounds: Grounds, verb: str, template: str, element: Element, args: dict[str, Any] | None) -> scopes.Entry:
@@ -258,6 +264,8 @@ def _slot(grounds: Grounds, entry: scopes.Entry, element: Element, name: str, gi
     known = grounds.scope.parameters.known
     if entry.slots.get(name) == "@ctid":
         return _ctid(element, entry, name in given)
+    if entry.slots.get(name) in STANDS:
+        return _of_broker(entry, name, name in given)
     if entry.slots.get(name) == "@row":
         return _of_row(entry, name, given.get(name))
     if name in known and name not in entry.slots:
@@ -283,6 +291,13 @@ def _ctid(element: Element, entry: scopes.Entry, given: bool) -> str:
     return str(element.ctid)
 
 
+def _of_broker(entry: scopes.Entry, name: str, given: bool) -> str:
+    """What stands for a word that only the broker has, wherever the command is shown."""
+    if given:
+        raise RefusedError(f"slot {name} is filled by the broker and cannot be given", command=entry.template)
+    return STANDS[entry.slots[name]].format(entry.handed.api if entry.handed else "")
+
+
 def _of_row(entry: scopes.Entry, name: str, value: Any) -> str:
     if not isinstance(value, FromRow):
         words = f"slot {name} is filled from a row that a look of this run returned, and in no other way"
@@ -297,6 +312,16 @@ def refuse_into_containers(path: str) -> None:
     """RefusedError for a path that leads into a container from its host."""
     if INTO_CONTAINERS.match(path):
         raise RefusedError(f"{path[:120]} leads into a container", next="start a run on that container")
+
+
+def handing(grounds: Grounds, target: Target, rule: scopes.Handed) -> Target:
+    """The call that hands out what a change runs; its slots are parameters of the run."""
+    return _call(grounds, scopes.Entry(rule.api, "look", args=rule.args), target.element, {}, 0)
+
+
+def listing(grounds: Grounds, target: Target, rule: scopes.Handed) -> Target:
+    """The call that lists what must not be there yet."""
+    return _call(grounds, scopes.Entry(rule.unless, "look", args={}), target.element, {}, 0)
 
 
 def _call(grounds: Grounds, entry: scopes.Entry, element: Element, given: dict[str, Any], row: int) -> Target:

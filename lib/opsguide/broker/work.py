@@ -26,7 +26,8 @@ class Work:
     """One run in one mode (`plan`, `apply`, `request`); the verbs are functions that take it.
 
     `open` and `out` are what is in force, by element and undo; `listed` what a plan or a request lists; `made` the
-    changes that ended well, by step and key; `unknown` counts those of which nobody knows.
+    changes that ended well, by step and key; `handed` the digests of what the platform handed out; `unknown` counts
+    the changes of which nobody knows.
     """
 
     grounds: Grounds
@@ -45,6 +46,7 @@ class Work:
     follow: following.Following = field(default_factory=following.Following)
     pins: list[dict[str, Any]] = field(default_factory=list)
     made: list[tuple[str, str]] = field(default_factory=list)
+    handed: set[str] = field(default_factory=set)
     reboots: Reboots = field(default_factory=Reboots)
     alive: service_map.ServiceMap = field(default_factory=service_map.ServiceMap)
 

@@ -22,10 +22,12 @@ PARAMETER = {"type": TEXT, "default": ANY, "help": TEXT, "required": FLAG, "choi
 LOOK = {"command": TEXT, "api": TEXT, "args": TABLE, "slots": TABLE, "kinds": TEXTS, "on": TEXTS, "at": TEXT,
         "shell": ANY, "deadline": TEXT}  # fmt: skip
 CHANGE = {"step": STEP, "settle": TEXT, "unproven": TEXT, "effect": TEXT, "undo": TEXT, "record": TABLE,
-          "already": NUMBERS, "independent": FLAG}  # fmt: skip
-RECORD = {"arg": TEXT, "read": TEXT, "must": TEXTS}
+          "already": NUMBERS, "independent": FLAG, "handed": TABLE}  # fmt: skip
+RECORD = {"arg": TEXT, "read": TEXT, "must": TEXTS, "later": FLAG}
+HANDED = {"api": TEXT, "args": TABLE, "unless": TEXT}
 EDITED = {"path": TEXT, "check": TEXT, "source": TEXT}
-NEEDED = {"file": ("steps",), "parameter": ("type", "default", "help"), "record": ("arg", "read"), "path": ("path",)}
+NEEDED = {"file": ("steps",), "parameter": ("type", "default", "help"), "record": ("arg", "read"), "handed": ("api",),
+          "path": ("path",)}  # fmt: skip
 
 
 def hold(scope: Mapping[str, Any]) -> None:
@@ -55,6 +57,8 @@ def hold_entry(place: str, row: Mapping[str, Any]) -> None:
         _shaped(f"{place}, slots", name, kind, TEXT)
     if "record" in row:
         _hold(f"{place}, record", row["record"], RECORD, NEEDED["record"])
+    if "handed" in row:
+        _hold(f"{place}, handed", row["handed"], HANDED, NEEDED["handed"])
 
 
 def _hold(place: str, fields: Any, keys: Mapping[str, str], needed: tuple[str, ...] = ()) -> None:

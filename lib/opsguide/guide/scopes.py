@@ -13,6 +13,8 @@
 - An API method that stores a whole record names it in `record`: the argument, the method that reads it, what it holds.
 - `already` are exit statuses of a change that say that it was so already; `independent` lets the other rows of a change
   be tried when one has failed.
+- A change whose first word the platform hands out names the method in `handed`: that word is the slot of type
+  `@handed`, a shell on the run's own host reads it, and `@made` is a password that nobody has to know.
 - `shell` is for looks without slots only, and says why.
 - A slot is typed by its entry or by the parameter of its name, never by both; `@ctid` is bound in the broker,
   `@row` is a word that only a row of each= can fill.
@@ -43,7 +45,7 @@ from opsguide.guide.parameters import COMMON, TYPES, Parameter, Parameters
 
 RELATED = ("peer", "peers", "containers", *KINDS)
 EFFECTS = ("takes-out", "puts-back", "empties", "removes", "reboots")
-BOUND = ("@ctid", "@row")
+BOUND = ("@ctid", "@row", "@handed", "@made")
 PLACES = ("element", "host")
 
 
@@ -51,12 +53,26 @@ PLACES = ("element", "host")
 class WholeRecord:
     """An API argument that is a whole record: read by method `read`, changed, and sent back in argument `arg`.
 
-    `must` names the fields without which the record is not sent (what is left out is lost).
+    `must` names the fields without which the record is not sent (what is left out is lost); `later` says that the run
+    itself makes the record, so that no plan can read it.
     """
 
     arg: str
     read: str
     must: tuple[str, ...] = ()
+    later: bool = False
+
+
+@dataclass(frozen=True)
+class Handed:
+    """The API method whose answer, a one-use command, is the first word of a change.
+
+    `unless` is a method that lists hosts: nothing is asked for while it lists the element, or an address of the change.
+    """
+
+    api: str
+    args: dict[str, Any] = field(default_factory=dict)
+    unless: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,6 +99,7 @@ class Entry:
     record: WholeRecord | None = None
     already: tuple[int, ...] = ()
     independent: bool = False
+    handed: Handed | None = None
 
     def tokens(self) -> list[str]:
         """The template as the words of an argument vector, slots unfilled."""
@@ -233,6 +250,8 @@ def _entry(row: dict[str, Any], verb: str) -> Entry:
     if "record" in fields:
         whole = dict(fields["record"])
         fields["record"] = WholeRecord(must=tuple(whole.pop("must", ())), **whole)
+    if "handed" in fields:
+        fields["handed"] = Handed(**fields["handed"])
     if "deadline" in fields:
         fields["deadline"] = _deadline(template, fields["deadline"])
     elif verb == "change":
@@ -253,12 +272,14 @@ def _deadline(template: str, words: str) -> float:
 
 
 def _hold_rules(entry: Entry, parameters: dict[str, Parameter]) -> None:
-    texts = [entry.template, *(str(value) for value in (entry.args or {}).values())]
+    called = {**(entry.args or {}), **(entry.handed.args if entry.handed else {})}
+    texts = [entry.template, *(str(value) for value in called.values())]
     named = [name for text in texts for name in slots.names(text)]
     if idle := set(entry.slots) - set(named):
         raise ValueError(f"{entry.template}: slot {min(idle)} stands nowhere in it")
     if entry.args is None:
         _hold_split(entry)
+    _hold_handed(entry)
     for name in named:
         kind = entry.slots.get(name) or (parameters[name].slot if name in parameters else "")
         if kind not in slots.TYPES and kind not in BOUND:
@@ -273,6 +294,21 @@ def _hold_rules(entry: Entry, parameters: dict[str, Parameter]) -> None:
     ):
         if unknown := [one for one in given if one not in known]:
             raise ValueError(f"{entry.template}: {name}: {unknown[0]!r} is none of {', '.join(known)}")
+
+
+def _hold_handed(entry: Entry) -> None:
+    """What the platform hands out is the first word of a change on a host, and of nothing else."""
+    named = [name for name, kind in entry.slots.items() if kind in ("@handed", "@made")]
+    if entry.handed is None and named:
+        raise ValueError(f"{entry.template}: slot {named[0]} needs the key handed")
+    if entry.handed is None:
+        return
+    first = [name for name, kind in entry.slots.items() if kind == "@handed"]
+    alone = len(first) == 1 and entry.args is None and entry.tokens()[:1] == [f"{{{first[0]}}}"]
+    if not alone or entry.template.count(f"{{{first[0]}}}") != 1:
+        raise ValueError(f"{entry.template}: handed needs one slot of type @handed, the first word of a command")
+    if entry.verb != "change" or set(entry.kinds) - set(KINDS[:2]) or entry.on != ("element",):
+        raise ValueError(f"{entry.template}: handed is for a change of the host that the run is on")
 
 
 def _hold_split(entry: Entry) -> None:

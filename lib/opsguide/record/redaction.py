@@ -20,6 +20,7 @@ import html
 import json
 import re
 import shlex
+import threading
 from urllib.parse import quote
 
 from opsguide.errors import InputError
@@ -35,6 +36,10 @@ KEYED = re.compile(
 )
 BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+LONG_WORD, LONG_PIECE = 16, 12
+MADE_UP = re.compile(r"[0-9]|[a-z][A-Z]|[A-Z]{2}[a-z]")
+OPTION = re.compile(r"(?i)--?[\w-]*(?:key|token|secret|pass)[\w-]*[= ]['\"]?([^\s'\"|;&]+)")
+USERINFO = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
 MARK = "[hidden"
 HIDDEN_KEY = "[hidden: private key]"
 
@@ -62,6 +67,17 @@ def _inside(encoded: str, pad: int, length: int) -> set[str]:
     return {encoded.rstrip("=")[first:], encoded[first : (pad + length) * 8 // 6]}
 
 
+def of_command(text: str) -> set[str]:
+    """What of a one-use command would let another use it: all of it, its long words, pieces that look made up, and
+    what stands after an option that speaks of a key or as a password in an address. Names of machines stay readable.
+    """
+    words = {word for word in re.split(r"[\s'\"|;]+", text) if len(word) >= LONG_WORD}
+    within = re.sub(r"://[^/\s'\"]*", " ", text)
+    pieces = {p for p in re.split(r"[^A-Za-z0-9_~+-]+", within) if len(p) >= LONG_PIECE and MADE_UP.search(p)}
+    named = {found for found in (*OPTION.findall(text), *USERINFO.findall(text)) if len(found) >= SHORTEST}
+    return {text, *words, *pieces, *named}
+
+
 def has_hidden(value: object) -> bool:
     """Whether a structure of JSON that was redacted has had something hidden in it."""
     return MARK in json.dumps(value)
@@ -74,11 +90,22 @@ class Redactor:
         for label, value in secrets.items():
             if len(value) < SHORTEST:
                 raise InputError(f"the secret {label} has fewer than {SHORTEST} characters", next="use a longer one")
-        forms = {form: label for label, value in secrets.items() for form in spellings(value)}
+        self._learning = threading.Lock()
+        self._labels: dict[str, str] = {}
+        self._know({form: label for label, value in secrets.items() for form in spellings(value)})
+
+    def _know(self, forms: dict[str, str]) -> None:
+        """Thread safe for readers: the labels are there before a pattern finds their forms."""
         longest_first = sorted(forms, key=len, reverse=True)
         self._labels = forms
         self._longest = max(map(len, forms), default=0)
         self._known = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+
+    def learn(self, label: str, values: set[str]) -> None:
+        """Hide further values from now on; one that is too short to be hidden is left out."""
+        with self._learning:
+            new = {form: label for value in values if len(value) >= SHORTEST for form in spellings(value)}
+            self._know({**new, **self._labels})
 
     def text(self, text: str) -> str:
         """The text without secrets, and without the bodies of private keys."""

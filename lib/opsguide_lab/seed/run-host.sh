@@ -8,6 +8,7 @@ set -eu
 name=$1 folder=$2 base=$3 layers=$4 size=$5 leaf=${6:-}
 cd "$folder"
 ip link set lo up
+if [ -e address ]; then ip address add "$(cat address)" dev lo; fi # a host that joins shows the address that it joins with
 mount -t tmpfs -o "size=$size,mode=755" "lab-$name" disk
 mkdir disk/upper disk/work disk/vz
 cp -a vz/. disk/vz/

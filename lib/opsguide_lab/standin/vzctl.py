@@ -6,6 +6,7 @@ usage: vzctl start CTID | stop CTID [--fast] | restart CTID | status CTID
        vzctl set CTID [--memsize SIZE] [--hostname NAME] [--onboot yes|no] [--save]
        vzctl suspend CTID     writes /vz/dump/Dump.CTID and takes the container down; it stays so over a reboot
        vzctl resume CTID      brings it up again; the lab keeps no memory, so its processes start anew
+       vzctl create CTID --ostemplate TEMPLATE [--hostname NAME] | destroy CTID     (see newborn.py)
        vzctl list [vzlist options]
 
 Exit codes are the manual page's: 7 cannot start, 8 command failed, 9 locked, 14 no configuration, 16 cannot suspend,
@@ -58,6 +59,10 @@ def _do(verb: str, words: list[str]) -> int:
         return _onboot()
     if verb == "lab-stop-all":
         return _all(ct.stop, [c for c in ct.all_containers() if c.running])
+    if verb in ("create", "destroy") and words:
+        from opsguide_lab.standin import newborn
+
+        return (newborn.create if verb == "create" else newborn.destroy)(words[0], words[1:])
     if verb not in VERBS:
         raise ct.Refusal(ct.BAD_PARAMETER, f"Bad command: {verb}")
     if not words:
