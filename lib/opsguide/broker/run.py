@@ -31,8 +31,8 @@ from opsguide.errors import InputError, OpsguideError, RefusedError, StoreError,
 from opsguide.guide import alive, decision, editions, kinds, scopes, services
 from opsguide.guide.parameters import COMMON, Parameters
 from opsguide.reach.inventory import Element, Platform
+from opsguide.record import journal, words
 from opsguide.record import seal as sealing
-from opsguide.record import words
 from opsguide.record.archive import Archive, RunFolder
 
 PROOF_SECONDS = 20.0
@@ -157,13 +157,29 @@ class Run:
         self.work.steps.all_done()
         if self.work.unknown:
             raise UnknownError("a change of this run is unknown", next=f"opsguide resume {self.folder.run} --found …")
+        if self.work.mode == "request" and self.folder.intent.get("confirms"):
+            return self._confirmed()
         if self.work.mode == "request":
-            requests.write(self.folder, self.grounds, self.cell, self.work.listed)
-            return self.end("requested", 3, f"request written for {self.cell.who_may}; {self.cell.next}")
+            number = requests.write(self.folder, self.grounds, self.cell, self.work.listed)
+            return self.end(
+                "requested",
+                3,
+                f"request written for {self.cell.who_may}: hand-off {number}; opsguide handoff show {number}",
+            )
         if self.work.mode == "plan":
             return self.end("succeeded", 0, self._planned())
         changing.keep(self.work)
         return self.end("succeeded", 0, self._done())
+
+    def _confirmed(self) -> dict[str, Any]:
+        """The acceptance test of a hand-off was asked; what was not met is in the journal, judged here."""
+        unmet = [e for e in journal.read(self.folder.path) if e["type"] == "answer" and e.get("met") is False]
+        said = f"acceptance test of hand-off {self.folder.intent['confirms']}"
+        return (
+            self.end("failed", 1, f"{said}: {len(unmet)} not met")
+            if unmet
+            else self.end("succeeded", 0, f"{said} passed")
+        )
 
     def _planned(self) -> str:
         """Seal the plan into the record; how many changes it lists."""
@@ -379,6 +395,7 @@ def intent_of(
         "frontend": asker.frontend,
         "launch": str(request.get("launch", ""))[:64],
         "batch": str(request.get("batch", ""))[:160],
+        **({"confirms": str(request["confirms"])[:120]} if request.get("confirms") else {}),
         "client": {"pid": asker.pid, "version": __version__},
         "runbook": {"name": activity.runbook, "sha256": digest, "matches": None},
         "broker": {"pid": os.getpid(), "version": __version__, "host": socket.gethostname()},

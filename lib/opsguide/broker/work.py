@@ -122,7 +122,14 @@ class Work:
             self.plain.add(path)
 
     def list_planned(
-        self, found: list[Target], verb: str, step: Step, expect_words: str, words: str, what: Any = None
+        self,
+        found: list[Target],
+        verb: str,
+        step: Step,
+        expect_words: str,
+        words: str,
+        what: Any = None,
+        ask: Any = None,
     ) -> None:
         """List commands that this mode does not send."""
         for target in found:
@@ -137,6 +144,7 @@ class Work:
                 words=words,
                 key=target.key,
                 **({"pin": target.pin, "what": what} if target.pin else {}),
+                **({"ask": {**ask, "on": [target.element.name]}} if ask else {}),
             )
             self.listed.append(event)
             self.commands.show(event)
