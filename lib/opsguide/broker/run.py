@@ -31,8 +31,8 @@ from opsguide.errors import InputError, OpsguideError, RefusedError, StoreError,
 from opsguide.guide import alive, decision, editions, kinds, scopes, services
 from opsguide.guide.parameters import COMMON, Parameters
 from opsguide.reach.inventory import Element, Platform
-from opsguide.record import journal, words
 from opsguide.record import seal as sealing
+from opsguide.record import words
 from opsguide.record.archive import Archive, RunFolder
 
 PROOF_SECONDS = 20.0
@@ -172,14 +172,11 @@ class Run:
         return self.end("succeeded", 0, self._done())
 
     def _confirmed(self) -> dict[str, Any]:
-        """The acceptance test of a hand-off was asked; what was not met is in the journal, judged here."""
-        unmet = [e for e in journal.read(self.folder.path) if e["type"] == "answer" and e.get("met") is False]
-        said = f"acceptance test of hand-off {self.folder.intent['confirms']}"
-        return (
-            self.end("failed", 1, f"{said}: {len(unmet)} not met")
-            if unmet
-            else self.end("succeeded", 0, f"{said} passed")
-        )
+        """The acceptance test of a hand-off was asked: passed when each check was met, and there was one."""
+        asked, said = self.work.accepted, f"acceptance test of hand-off {self.folder.intent['confirms']}"
+        if asked and all(asked):
+            return self.end("succeeded", 0, f"{said} passed: {len(asked)} of {len(asked)} met")
+        return self.end("failed", 1, f"{said}: {asked.count(False)} of {len(asked)} not met")
 
     def _planned(self) -> str:
         """Seal the plan into the record; how many changes it lists."""

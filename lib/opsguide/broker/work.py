@@ -40,6 +40,7 @@ class Work:
     later: int = 0
     among: dict[str, list[str] | None] = field(default_factory=dict)
     unknown: int = 0
+    accepted: list[bool] = field(default_factory=list)
     rows: rows.Rows = field(default_factory=rows.Rows)
     plain: set[str] = field(default_factory=set)
     follow: following.Following = field(default_factory=following.Following)

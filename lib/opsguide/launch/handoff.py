@@ -16,9 +16,10 @@ from opsguide.errors import InputError
 from opsguide.launch import prove
 from opsguide.launch.columns import aligned
 from opsguide.launch.outcome import find, of, sealed
-from opsguide.launch.setting import Command, Group, Setting, json_option, pass_setting, print_json
+from opsguide.launch.setting import Group, Setting, json_option, pass_setting, print_json
 from opsguide.record import durable, handoffs, journal
 from opsguide.record.archive import Archive
+from opsguide.record.redaction import Redactor
 
 NEXT = {"open": "opsguide handoff send {0}", "reopened": "opsguide handoff send {0} --again",
         "sent": "when they say it is done: opsguide handoff confirm {0} --ticket …"}  # fmt: skip
@@ -142,15 +143,22 @@ def confirm_command(
         raise InputError(f"{path.name} is {told['state']}", next=NEXT.get(told["state"], "").format(path.name))
     done = _accepted(setting, path, told, sys.stderr if as_json else sys.stdout)
     state = "failed" if done["exit"] else "confirmed"
-    hidden = done.pop("person")
-    handoffs.append(path, state, person=hidden, ticket=ticket, what=what, run=done["run"], words=done["words"],
-                    compared=done["compared"])  # fmt: skip
+    person, hide = done.pop("person"), Redactor(_secrets(setting)).text
+    said = {"ticket": hide(ticket), "what": hide(what), "words": done["words"], "compared": done["compared"]}
+    handoffs.append(path, state, person=person, run=done["run"], **said)
     if as_json:
         print_json({**handoffs.tell(path), "acceptance": done})
     else:
         rows = [("same" if c["same"] else "DIFFERS", c["command"]) for c in done["compared"]]
         click.echo("\n".join([*aligned(rows), f"{state.upper()}  {done['words']}", f"record: {done['record']}"]))
     context.exit(int(done["exit"]))
+
+
+def _secrets(setting: Setting) -> dict[str, str]:
+    from opsguide.reach import secrets as references
+
+    api = setting.platform().api
+    return {"platform API token": references.resolve(api.token)} if api else {}
 
 
 def _accepted(setting: Setting, path: Path, told: dict[str, Any], out: Any) -> dict[str, Any]:
@@ -160,11 +168,12 @@ def _accepted(setting: Setting, path: Path, told: dict[str, Any], out: Any) -> d
     folder = request_of(setting, told)
     intent, request = (json.loads((folder / n).read_bytes()) for n in ("intent.json", "request.json"))
     before = journal.read(folder)
-    tests = [a["ask"] for a in request["acceptance"] if a.get("ask")]
+    tests = [a["ask"] | {"acceptance": True} for a in request["acceptance"] if a.get("ask")]
     if not tests:
         raise InputError("the request has no acceptance test that can be asked", where=folder.name)
     looks = [prove._look(told["slug"], e) | {"expect": None} for e in before
-             if e["type"] == "send" and e["verb"] == "look"]  # fmt: skip
+             if e["type"] == "send" and e["verb"] == "look"
+             and prove._entry(told["slug"], e["template"], e["kind_of"] == "api")]  # fmt: skip
     launch, since = secrets.token_hex(16), datetime.now(UTC)
     parameters = {**intent["parameters"], "mode": "plan", "reason": f"acceptance test of hand-off {path.name}"}
 
@@ -205,6 +214,3 @@ def _compared(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list
 def _answers(events: list[dict[str, Any]]) -> dict[str, str]:
     sent = {e["command"]: e["line"] for e in events if e["type"] == "send" and e["verb"] == "look"}
     return {sent[e["command"]]: e["out"] for e in events if e["type"] == "answer" and e["command"] in sent}
-
-
-__all__ = ["Command", "handoff_command"]

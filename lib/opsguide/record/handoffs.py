@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from opsguide.errors import InputError
+from opsguide.errors import InputError, TamperedError
 from opsguide.record import chain, durable
 from opsguide.record.archive import HANDOFFS, VERSION
 from opsguide.record.journal import EVENTS, Journal, read
@@ -87,6 +87,8 @@ def find(root: Path, text: str) -> Path:
 
 def tell(path: Path) -> dict[str, Any]:
     """What is known of a hand-off: its naming fields, state, court, seconds with the vendor, runs, events."""
+    if not (path / FIRST).is_file():
+        raise TamperedError(f"{FIRST} of this hand-off is gone", where=str(path), next="opsguide verify --all")
     first, events = chain.parse((path / FIRST).read_bytes()) or {}, list(read(path, FIRST))
     state = next((AFTER[e["type"]] for e in reversed(events) if AFTER.get(e["type"])), "open")
     runs = [e["run"] for e in events if e["type"] in ("opened", "evidence")]
