@@ -45,6 +45,8 @@ def look(work: Work, request: dict[str, Any]) -> dict[str, Any]:
         if seen.state != "ok" and work.mode != "request":
             raise work.failed("look", command.target, seen, request)
         step.owed.pop(debt("look", command.target), None)
+        if request.get("acceptance") is True:
+            work.accepted.append(seen.state == "ok")
         work.rows.saw(seen.text)
         answers.append({"on": command.target.element.name, "text": seen.text, "exit": seen.exit, "state": seen.state})
     if request.get("among") is not None and work.mode == "apply":

@@ -30,7 +30,7 @@ def prove(work: Work, request: dict[str, Any]) -> None:
     within, hold = (seconds(request, k, 0.0) for k in ("within", "hold"))
     if work.mode != "apply":
         when = f" within {request['within']}" if within else f" for {request['hold']}" if hold else ""
-        return work.list_planned(found, "prove", step, expectations.words(expect) + when, "")
+        return work.list_planned(found, "prove", step, expectations.words(expect) + when, "", ask=_again(request))
     for target in found:
         if work.follow.gone(target):
             looking.not_asked(work, step, target)
@@ -39,6 +39,11 @@ def prove(work: Work, request: dict[str, Any]) -> None:
         step.proved(target.element.name)
         step.owed.pop(debt("prove", target), None)
     return None
+
+
+def _again(request: dict[str, Any]) -> dict[str, Any]:
+    """A prove as the look that asks it again, when the vendor says done."""
+    return {"what": request.get("what"), "expect": request.get("expect"), "slots": request.get("slots") or {}}
 
 
 def _prove_one(work: Work, step: Step, target: Target, within: float, hold: float, request: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from opsguide.broker.targets import Grounds
 from opsguide.guide.decision import Decision
 from opsguide.guide.kinds import SUPPORT
-from opsguide.record import durable, journal
+from opsguide.record import durable, handoffs, journal
 from opsguide.record.archive import RunFolder
 
 QUESTIONS = (
@@ -23,11 +23,17 @@ QUESTIONS = (
 COMMON = ("element", "mode", "follows", "reason")
 
 
-def write(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict[str, Any]]) -> None:
-    """Write request.json and request.md into the record; the seal covers them."""
-    body = {**shape(folder, grounds, cell, listed)}
+def write(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict[str, Any]]) -> str:
+    """Write request.json and request.md into the record; the seal covers them. The number of the open hand-off."""
+    body, intent = shape(folder, grounds, cell, listed), folder.intent
+    named = {"platform": grounds.platform.name, "edition": intent["edition"]["digest"], "wanted": body["wanted"],
+             "slug": intent["activity"]["slug"], "number": intent["activity"]["number"],
+             "element": intent["element"]["name"], "parameters": body["parameters"]}  # fmt: skip
+    number = handoffs.ask(folder.root, named, folder.run, body["person"])
+    body["handoff"] = number
     durable.write_file(folder.path / "request.json", durable.json_file(body))
-    durable.write_file(folder.path / "request.md", _markdown(body).encode())
+    durable.write_file(folder.path / "request.md", _markdown(body).encode("utf-8", "backslashreplace"))
+    return number
 
 
 def shape(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict[str, Any]]) -> dict[str, Any]:
@@ -61,7 +67,11 @@ def shape(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict
         "judged": [{k: e[k] for k in ("words", "met", "inputs")} for e in events if e["type"] == "require"],
         "evidence": evidence,
         "wanted": [{"what": e["words"] or e["line"], "line": e["line"], "diff": e.get("diff", "")} for e in wanted],
-        "acceptance": [{"check": e["line"], "expect": e["expect_words"]} for e in listed if e["verb"] == "prove"],
+        "acceptance": [
+            {"check": e["line"], "expect": e["expect_words"], "ask": e.get("ask")}
+            for e in listed
+            if e["verb"] == "prove"
+        ],
         "to_fill_in": [{"field": f, "help": h} for f, h in QUESTIONS if not intent["parameters"].get(f)],
     }
 
@@ -76,6 +86,7 @@ def _markdown(body: dict[str, Any]) -> str:
         ("Reason", body["reason"]),
         ("Asked by", body["person"]),
         ("Run", body["run"]),
+        ("Hand-off", body.get("handoff", "")),
     ]
     lines += [f"- {name}: {value}" for name, value in facts] + ["", "## Please fill in", ""]
     lines += [f"- {q['field']} ({q['help']}):" for q in body["to_fill_in"]] + ["", "## Wanted change", ""]

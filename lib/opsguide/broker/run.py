@@ -157,13 +157,26 @@ class Run:
         self.work.steps.all_done()
         if self.work.unknown:
             raise UnknownError("a change of this run is unknown", next=f"opsguide resume {self.folder.run} --found …")
+        if self.work.mode == "request" and self.folder.intent.get("confirms"):
+            return self._confirmed()
         if self.work.mode == "request":
-            requests.write(self.folder, self.grounds, self.cell, self.work.listed)
-            return self.end("requested", 3, f"request written for {self.cell.who_may}; {self.cell.next}")
+            number = requests.write(self.folder, self.grounds, self.cell, self.work.listed)
+            return self.end(
+                "requested",
+                3,
+                f"request written for {self.cell.who_may}: hand-off {number}; opsguide handoff show {number}",
+            )
         if self.work.mode == "plan":
             return self.end("succeeded", 0, self._planned())
         changing.keep(self.work)
         return self.end("succeeded", 0, self._done())
+
+    def _confirmed(self) -> dict[str, Any]:
+        """The acceptance test of a hand-off was asked: passed when each check was met, and there was one."""
+        asked, said = self.work.accepted, f"acceptance test of hand-off {self.folder.intent['confirms']}"
+        if asked and all(asked):
+            return self.end("succeeded", 0, f"{said} passed: {len(asked)} of {len(asked)} met")
+        return self.end("failed", 1, f"{said}: {asked.count(False)} of {len(asked)} not met")
 
     def _planned(self) -> str:
         """Seal the plan into the record; how many changes it lists."""
@@ -379,6 +392,7 @@ def intent_of(
         "frontend": asker.frontend,
         "launch": str(request.get("launch", ""))[:64],
         "batch": str(request.get("batch", ""))[:160],
+        **({"confirms": str(request["confirms"])[:120]} if request.get("confirms") else {}),
         "client": {"pid": asker.pid, "version": __version__},
         "runbook": {"name": activity.runbook, "sha256": digest, "matches": None},
         "broker": {"pid": os.getpid(), "version": __version__, "host": socket.gethostname()},

@@ -41,6 +41,7 @@ class Work:
     later: int = 0
     among: dict[str, list[str] | None] = field(default_factory=dict)
     unknown: int = 0
+    accepted: list[bool] = field(default_factory=list)
     rows: rows.Rows = field(default_factory=rows.Rows)
     plain: set[str] = field(default_factory=set)
     follow: following.Following = field(default_factory=following.Following)
@@ -124,7 +125,14 @@ class Work:
             self.plain.add(path)
 
     def list_planned(
-        self, found: list[Target], verb: str, step: Step, expect_words: str, words: str, what: Any = None
+        self,
+        found: list[Target],
+        verb: str,
+        step: Step,
+        expect_words: str,
+        words: str,
+        what: Any = None,
+        ask: Any = None,
     ) -> None:
         """List commands that this mode does not send."""
         for target in found:
@@ -139,6 +147,7 @@ class Work:
                 words=words,
                 key=target.key,
                 **({"pin": target.pin, "what": what} if target.pin else {}),
+                **({"ask": {**ask, "on": [target.element.name]}} if ask else {}),
             )
             self.listed.append(event)
             self.commands.show(event)

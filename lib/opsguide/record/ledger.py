@@ -22,6 +22,7 @@ from opsguide.record.chain import Event
 
 NAME = "ledger.jsonl"
 BATCH, BATCH_END = "batch", "batch-end"
+HANDOFF, HANDOFF_EVENT = "handoff", "handoff-event"
 WINDOW = 65536
 
 

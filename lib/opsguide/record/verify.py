@@ -15,16 +15,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from opsguide.errors import InputError
-from opsguide.record import batch_checks, batches, chain, checks
-from opsguide.record.archive import BATCHES, Archive, RunRef
+from opsguide.record import batch_checks, batches, chain, checks, handoffs
+from opsguide.record.archive import BATCHES, HANDOFFS, Archive, RunRef
 from opsguide.record.chain import Event
 from opsguide.record.checks import EXTRA, OK, TAMPERED, UNFINISHED, Finding
-from opsguide.record.ledger import BATCH, BATCH_END
+from opsguide.record.ledger import BATCH, BATCH_END, HANDOFF, HANDOFF_EVENT
 from opsguide.record.ledger import NAME as LEDGER
 
 __all__ = ["EXTRA", "OK", "TAMPERED", "UNFINISHED", "Finding", "first_bad", "verify"]
 
 LOOKS = 3
+RUNS, OVER_RUNS, OF_HANDOFFS = ("intent", "seal"), (BATCH, BATCH_END), (HANDOFF, HANDOFF_EVENT)
 
 
 def verify(records: Path, run: str | None = None, progress: Callable[[int, int], None] | None = None) -> list[Finding]:
@@ -38,9 +39,9 @@ def verify(records: Path, run: str | None = None, progress: Callable[[int, int],
     archive = Archive(records)
     refs, stray = archive.walk()
     ledger = archive.ledger.read()
-    folders, named = _by_run(refs), _by_name(ledger.entries, of_batches=False)
+    folders, named = _by_run(refs), _by_name(ledger.entries, RUNS)
     names = [*named, *sorted(folders.keys() - named.keys())]
-    over_runs = _batches(records, run, set(folders), ledger.entries)
+    over_runs = _batches(records, run, set(folders), ledger.entries) + _handoffs(records, run, ledger.entries)
     if not names and not over_runs and not ledger.torn:
         raise InputError("there is no record to verify", where=str(records), next="check --records")
     chosen = names if run is None else [] if over_runs else [run if run in names else archive.find(run).run]
@@ -53,7 +54,8 @@ def verify(records: Path, run: str | None = None, progress: Callable[[int, int],
     if any(finding.bad for finding in over_runs):
         with archive.ledger.still():
             known = {ref.run for ref in archive.runs()}
-            over_runs = _batches(records, run, known, archive.ledger.read().entries)
+            entries = archive.ledger.read().entries
+            over_runs = _batches(records, run, known, entries) + _handoffs(records, run, entries)
     stray += batches.stray(records)
     extra = [Finding(str(path.relative_to(records)), EXTRA, words="belongs to no record") for path in stray]
     begun = bool(refs or over_runs)
@@ -62,11 +64,22 @@ def verify(records: Path, run: str | None = None, progress: Callable[[int, int],
 
 def _batches(records: Path, wanted: str | None, runs: set[str], entries: list[Event]) -> list[Finding]:
     """The findings on all batches, or on the one with the id `wanted`."""
-    named = _by_name(entries, of_batches=True)
+    named = _by_name(entries, OVER_RUNS)
     there = {path.name: path for path in batches.folders(records)}
     names = [*named, *sorted(there.keys() - named.keys())]
     chosen = [name for name in names if wanted is None or name == wanted]
     return [batch_checks.check_batch(records / BATCHES / name, named.get(name, []), runs) for name in chosen]
+
+
+def _handoffs(records: Path, wanted: str | None, entries: list[Event]) -> list[Finding]:
+    """The findings on all hand-offs, or on the one with the number `wanted`."""
+    named = _by_name(entries, OF_HANDOFFS)
+    names = [*named, *sorted({path.name for path in handoffs.folders(records)} - named.keys())]
+    found = []
+    for name in (n for n in names if wanted in (None, n)):
+        bad, words = handoffs.check(records / HANDOFFS / name, named.get(name, []))
+        found.append(Finding(name, TAMPERED if bad else OK, bad, words))
+    return found
 
 
 def first_bad(findings: Iterable[Finding]) -> Finding | None:
@@ -89,7 +102,7 @@ def _second_look(archive: Archive, found: list[Finding]) -> list[Finding]:
     if not any(finding.bad for finding in found):
         return found
     with archive.ledger.still():
-        named, before = _by_name(archive.ledger.read().entries, of_batches=False), None
+        named, before = _by_name(archive.ledger.read().entries, RUNS), None
         for _ in range(LOOKS):
             folders = _by_run(archive.runs())
             if folders == before or not any(finding.bad for finding in found):
@@ -109,9 +122,10 @@ def _by_run(refs: list[RunRef]) -> dict[str, list[RunRef]]:
     return found
 
 
-def _by_name(entries: list[Event], of_batches: bool) -> dict[str, list[Event]]:
+def _by_name(entries: list[Event], types: tuple[str, ...]) -> dict[str, list[Event]]:
     found: dict[str, list[Event]] = {}
     for entry in entries:
-        if (entry.get("type") in (BATCH, BATCH_END)) == of_batches:
+        kind = entry.get("type")
+        if kind in types or (types == RUNS and kind not in (*OVER_RUNS, *OF_HANDOFFS)):
             found.setdefault(str(entry.get("run")), []).append(entry)
     return found

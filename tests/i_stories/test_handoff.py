@@ -1,0 +1,110 @@
+"""From a request to its acceptance: the vendor's change is made in the lab by other means, or is not made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from desk import REPOSITORY, Desk
+
+pytestmark = pytest.mark.lab
+CASE = REPOSITORY / "parameters/runs/17-hcore1-nginx.yml"
+TOKEN = Path("/var/lib/opsguide-lab/keys/api-token")
+
+
+@pytest.fixture
+def rules(lab) -> Iterator[Path]:
+    """The file that the vendor is asked for; it is not there before, nor afterwards."""
+    path = Path(lab.container_root("hcore1")) / "etc/logrotate.d/nginx-site"
+    path.unlink(missing_ok=True)
+    whole = path.with_name("nginx")
+    before = whole.read_text()
+    yield path
+    path.unlink(missing_ok=True)
+    whole.write_text(before)
+
+
+def asked(desk: Desk, reason: str = "logs fill the disk", *more: str) -> None:
+    done = desk("run", "17", "--on", "hcore1", "-f", str(CASE), "--reason", reason, *more)
+    assert done.code == 3, done
+    assert "opsguide handoff show" in done.out
+
+
+def listed(desk: Desk) -> list[dict]:
+    return json.loads(desk("handoff", "list", "--json").out)
+
+
+def sent(desk: Desk, tmp_path: Path) -> str:
+    number = listed(desk)[0]["handoff"]
+    assert desk("handoff", "send", number, "--to-file", str(tmp_path / "out")).code == 0
+    return number
+
+
+def done_by_the_vendor(desk: Desk, rules: Path) -> None:
+    request = json.loads((desk.record(0).path / "request.json").read_text())
+    wanted = next(
+        a["ask"]["expect"]["args"][0] for a in request["acceptance"] if a["ask"]["what"]["command"] == "cat {path}"
+    )
+    rules.write_text(wanted)
+    rules.chmod(0o644)
+    whole = rules.with_name("nginx")  # names the same log: logrotate calls that an error
+    whole.write_text(whole.read_text().replace("/*.log", "/error.log"))
+
+
+def test_what_was_done_is_confirmed_and_what_was_not_done_stays_open(
+    desk: Desk, lab, tmp_path: Path, rules: Path
+) -> None:
+    asked(desk)
+    number = sent(desk, tmp_path)
+    failed = desk("handoff", "confirm", number, "--ticket", "T-1", "--what", f"done, token {TOKEN.read_text().strip()}")
+    assert failed.code == 1, failed
+    assert "not met" in failed.out
+    assert not rules.exists()
+    assert not desk.record().sent("change", "edit")
+    assert listed(desk)[0]["state"] == "reopened"
+    assert desk("handoff", "send", number, "--to-file", str(tmp_path / "out")).code == 0
+    done_by_the_vendor(desk, rules)
+    done = desk("handoff", "confirm", number, "--ticket", "T-1", "--what", "file put in place", "--json")
+    assert done.code == 0, done
+    told = json.loads(done.out)
+    assert (told["state"], told["court"]) == ("confirmed", "")
+    assert told["vendor_seconds"] > 0
+    assert [e["type"] for e in told["events"]] == ["opened", "sent", "failed", "sent", "confirmed"]
+    assert any(not c["same"] for c in told["acceptance"]["compared"])
+    assert told["events"][-1]["what"] == "file put in place"
+    canary = TOKEN.read_bytes().strip()
+    places = [p for root in (desk.records, tmp_path / "out") for p in root.rglob("*") if p.is_file()]
+    assert places
+    assert not [p for p in places if canary in p.read_bytes()]
+    assert desk("verify", "--all").code == 0
+
+
+def test_the_same_request_is_the_same_open_one_and_is_not_sent_twice(
+    desk: Desk, lab, tmp_path: Path, rules: Path
+) -> None:
+    asked(desk)
+    number = sent(desk, tmp_path)
+    asked(desk, "asked once more")
+    assert [(h["handoff"], len(h["runs"]), h["state"]) for h in listed(desk)] == [(number, 2, "sent")]
+    again = desk("handoff", "send", number, "--to-file", str(tmp_path / "out"))
+    assert again.code == 2, again
+    assert desk("handoff", "send", number, "--to-file", str(tmp_path / "out"), "--again").code == 0
+
+
+@pytest.mark.parametrize("how", ["edited", "cut", "removed"])
+def test_a_history_that_was_changed_is_named_by_verify(desk: Desk, lab, tmp_path: Path, rules: Path, how: str) -> None:
+    asked(desk)
+    number = sent(desk, tmp_path)
+    journal = desk.records / "handoffs" / number / "events.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    if how == "removed":
+        (journal.parent / "handoff.json").unlink()
+    else:
+        journal.write_text("".join(lines[:-1]) if how == "cut" else "".join(lines).replace('"file"', '"mail"'))
+    done = desk("verify", "--all")
+    assert done.code == 8, done
+    assert number in done.out
+    assert desk("handoff", "confirm", number, "--ticket", "T-1").code in (2, 8)
