@@ -13,7 +13,7 @@
 - An API method that stores a whole record names it in `record`: the argument, the method that reads it, what it holds.
 - `already` are exit statuses of a change that say that it was so already; `independent` lets the other rows of a change
   be tried when one has failed.
-- `shell` is for looks without slots only, and says why.
+- `shell` is for looks without slots only, and says why. `fresh` is for looks at a line: they log in anew.
 - A slot is typed by its entry or by the parameter of its name, never by both; `@ctid` is bound in the broker,
   `@row` is a word that only a row of each= can fill.
 - Common looks belong to every scope; looks of the service map belong to the run that named the service.
@@ -76,6 +76,7 @@ class Entry:
     settle: str = ""
     unproven: str = ""
     shell: str = ""
+    fresh: bool = False
     steps: tuple[str, ...] = ()
     effect: str = ""
     undo: str = ""
@@ -189,6 +190,8 @@ def _hold_places(entry: Entry, entries: list[Entry], steps: list[str]) -> None:
         raise ValueError(f"{entry.template}: already and independent are of a change")
     if entry.effect == "reboots" and not entry.settle:
         raise ValueError(f"{entry.template}: what reboots names the look that sees it in settle")
+    if entry.fresh and (entry.verb != "look" or entry.args is not None):
+        raise ValueError(f"{entry.template}: fresh is of a look that is a command")
     if entry.at not in PLACES:
         raise ValueError(f"{entry.template}: at is one of {', '.join(PLACES)}")
 
