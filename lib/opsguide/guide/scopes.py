@@ -9,7 +9,7 @@
 - A change names its deadline and the steps that may send it; one that nothing proves says why in `unproven`; `settle`
   is a look of the same scope; `undo` is a change of the same scope, or words where there is none.
 - An `effect` says what a change does to its element, for the invariants: it takes it out, puts it back, empties it,
-  removes it or reboots it.
+  removes it or reboots it; or it arms a timer there that takes changes back by itself.
 - An API method that stores a whole record names it in `record`: the argument, the method that reads it, what it holds.
 - `already` are exit statuses of a change that say that it was so already; `independent` lets the other rows of a change
   be tried when one has failed.
@@ -42,7 +42,7 @@ from opsguide.guide.kinds import KINDS
 from opsguide.guide.parameters import COMMON, TYPES, Parameter, Parameters
 
 RELATED = ("peer", "peers", "containers", *KINDS)
-EFFECTS = ("takes-out", "puts-back", "empties", "removes", "reboots")
+EFFECTS = ("takes-out", "puts-back", "empties", "removes", "reboots", "arms")
 BOUND = ("@ctid", "@row")
 PLACES = ("element", "host")
 
