@@ -11,7 +11,7 @@ from pathlib import Path
 
 from opsguide_lab import cgroups, topology
 from opsguide_lab.errors import LabError
-from opsguide_lab.places import CLIENT_KEY, HERE, host_folder, write
+from opsguide_lab.places import HERE, host_folder, write
 from opsguide_lab.topology import Container, Host
 
 DISK = "512m"
@@ -23,11 +23,7 @@ def prepare(host: Host) -> None:
     """Write the seed of a host: what its own layer holds, and the containers that it is born with."""
     folder = host_folder(host.name)
     layer = folder / "layer"
-    key = layer / HOST_KEY
-    if not key.exists():
-        shutil.rmtree(layer, ignore_errors=True)
-        key.parent.mkdir(parents=True)
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", host.name, "-f", str(key)], check=True)
+    give_key(host)
     for name in ("disk", "root", "vz"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "sshd.log").touch()
@@ -36,15 +32,24 @@ def prepare(host: Host) -> None:
     write(layer / "etc/machine-id", f"{host.machine_id}\n", 0o444)
     if not host.joining:
         write(layer / "etc/opsguide/role", f"{host.kind}\n")
-    write(layer / "root/.ssh/authorized_keys", CLIENT_KEY.with_suffix(".pub").read_text(), 0o600)
+    (layer / "root/.ssh").mkdir(mode=0o700, parents=True, exist_ok=True)
     (layer / "root").chmod(0o700)
-    (layer / "root/.ssh").chmod(0o700)
     shutil.rmtree(folder / "vz", ignore_errors=True)
     for name in ("private", "root", "lock", "dump", "template/debian-12", "template/layers"):
         (folder / "vz" / name).mkdir(parents=True)
     (layer / "etc/vz/conf").mkdir(parents=True, exist_ok=True)
     for one in topology.containers_on(host.name):
         _prepare_container(folder, layer, one)
+
+
+def give_key(host: Host) -> None:
+    """Make the host's own key; a layer without one is begun anew."""
+    layer = host_folder(host.name) / "layer"
+    key = layer / HOST_KEY
+    if not key.exists():
+        shutil.rmtree(layer, ignore_errors=True)
+        key.parent.mkdir(parents=True)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", host.name, "-f", str(key)], check=True)
 
 
 def _prepare_container(folder: Path, layer: Path, one: Container) -> None:

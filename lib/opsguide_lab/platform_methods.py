@@ -110,7 +110,7 @@ METHODS: dict[str, Method] = {
     "environment.control.getenvinfo": platform_figures.get_env_info,
     "environment.control.restartservices": restart_services,
 }
-SLOW = {"environment.control.restartservices"}
+SLOW = {"environment.control.restartservices", "administration.host.checkhostconnection"}
 
 
 def contradicted(answer: Record) -> Record:

@@ -1,11 +1,12 @@
-"""What the platform API stand-in tells of firewalls and settings. Rules are read here, never set: that is not ours.
+"""What the platform API stand-in tells of firewalls and of the way to a host. Rules are read here, never set.
 
 Field names of the answers are the stand-in's own, the methods are the platform's (source: guide dossiers 13, 14, 21).
 """
 
 from __future__ import annotations
 
-from opsguide_lab.platform_answers import NOT_FOUND, Arguments, Failure, host_of
+from opsguide_lab import topology, trust
+from opsguide_lab.platform_answers import NO_CONNECTION, NOT_FOUND, Arguments, Failure, host_of
 from opsguide_lab.platform_state import Record, State
 
 SETS = (
@@ -32,8 +33,10 @@ def get_host_firewall_status(state: State, arguments: Arguments) -> Record:
 
 
 def check_host_connection(state: State, arguments: Arguments) -> Record:
-    """Whether the platform reaches one host."""
+    """Whether the platform comes in by ssh on one host: it logs in with its own key."""
     host = host_of(state, {"hdnodeid": arguments.get("hostId", "")})
+    if not trust.platform_comes_in(next(h for h in topology.HOSTS if h.id == host["id"])):
+        raise Failure(NO_CONNECTION, f"host {host['id']} is not reachable over ssh")
     return {"object": {"id": host["id"], "reachable": True}}
 
 
