@@ -28,7 +28,7 @@ SETTINGS = [
     "PermitRootLogin without-password", "PasswordAuthentication no", "MaxAuthTries 3", "ClientAliveInterval 200",
     "ClientAliveCountMax 3",
 ]  # fmt: skip
-STATE = "find /etc/ssh /root/.ssh/authorized_keys -type f -printf '%p %m %U %G %s %T@ ' -exec sha256sum {} +"
+STATE = "find /etc/ssh /root/.ssh/authorized_keys -type f -printf '%p %m %U %G %s %T@\\n' -exec sha256sum {} + | sort"
 SAVE = "rm -rf /run/as-built; mkdir /run/as-built; cp -a /etc/ssh /run/as-built/; cp -a /root/.ssh/authorized_keys /run/as-built/"
 BACK = """
 systemctl stop ssh-rollback.timer; systemctl reset-failed 'ssh-rollback*'; rm -rf /root/ops-backup/ssh-rollback
@@ -166,7 +166,7 @@ def test_a_way_in_that_only_others_use_is_missed_too(desk: Desk, lab, comment: s
     assert comment not in (lab.host_root("uh-01") / KEYS).read_text()
     assert is_armed(lab, "uh-01")
     lab.inside("uh-01", ["systemctl", "start", "ssh-rollback.service"])
-    assert state(lab, "uh-01") == before
+    wait_for(lambda: state(lab, "uh-01") == before, 10, "the old files are back")
 
 
 def test_a_protected_key_is_not_removed(desk: Desk, lab) -> None:
@@ -240,7 +240,7 @@ def test_what_sshd_refuses_or_reads_otherwise_never_comes_into_force(desk: Desk,
     assert "systemctl reload sshd" not in [e["template"] for e in desk.record().sent("change")]
     assert is_armed(lab, "uh-01")
     lab.inside("uh-01", ["systemctl", "start", "ssh-rollback.service"])
-    assert in_force(lab, "uh-01") == before
+    wait_for(lambda: in_force(lab, "uh-01") == before, 10, "the old files are back")
 
 
 @pytest.mark.parametrize("value", ["settings=[\"MaxAuthTries 3\\nPort 1\"]", "address=-oProxyCommand=id", "rollback=soon",
