@@ -12,7 +12,7 @@ from pathlib import Path
 
 from opsguide_lab import cgroups, topology
 from opsguide_lab.errors import LabError
-from opsguide_lab.places import CLIENT_KEY, HERE, host_folder, write
+from opsguide_lab.places import HERE, host_folder, write
 from opsguide_lab.topology import Container, Host
 
 DISK = "512m"
@@ -24,11 +24,7 @@ def prepare(host: Host) -> None:
     """Write the seed of a host: what its own layer holds, and the containers that it is born with."""
     folder = host_folder(host.name)
     layer = folder / "layer"
-    key = layer / HOST_KEY
-    if not key.exists():
-        shutil.rmtree(layer, ignore_errors=True)
-        key.parent.mkdir(parents=True)
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", host.name, "-f", str(key)], check=True)
+    give_key(host)
     for name in ("disk", "root", "vz"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "sshd.log").touch()
@@ -42,9 +38,8 @@ def prepare(host: Host) -> None:
         write(folder / "address", f"10.64.0.{host.id}/24\n")
     else:
         write(layer / "etc/opsguide/role", f"{host.kind}\n")
-    write(layer / "root/.ssh/authorized_keys", CLIENT_KEY.with_suffix(".pub").read_text(), 0o600)
+    (layer / "root/.ssh").mkdir(mode=0o700, parents=True, exist_ok=True)
     (layer / "root").chmod(0o700)
-    (layer / "root/.ssh").chmod(0o700)
     shutil.rmtree(folder / "vz", ignore_errors=True)
     for name in ("private", "root", "lock", "dump", "template/debian-12", "template/layers"):
         (folder / "vz" / name).mkdir(parents=True)
@@ -53,6 +48,16 @@ def prepare(host: Host) -> None:
         _prepare_container(folder, layer, one)
     for machine in topology.MACHINES.get(host.name, ()):
         write(folder / "vz/vmprivate" / str(machine["name"]) / "vm.json", json.dumps(machine))
+
+
+def give_key(host: Host) -> None:
+    """Make the host's own key; a layer without one is begun anew."""
+    layer = host_folder(host.name) / "layer"
+    key = layer / HOST_KEY
+    if not key.exists():
+        shutil.rmtree(layer, ignore_errors=True)
+        key.parent.mkdir(parents=True)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", host.name, "-f", str(key)], check=True)
 
 
 def _prepare_container(folder: Path, layer: Path, one: Container) -> None:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from opsguide_lab import access, base, cgroups, control, hosts, layers, places, rise, topology
+from opsguide_lab import access, base, cgroups, control, hosts, layers, places, rise, topology, trust
 from opsguide_lab.errors import LabError
 from opsguide_lab.topology import Container, Host
 
@@ -55,6 +55,7 @@ def up(say: Say, names: Sequence[str] | None = None) -> None:
         root = base.ensure(say)
         built = layers.ensure(root)
         access.ensure()
+        trust.ensure()
         _serve()
         if control.ask(places.API_SOCKET, do="ping")["word"]:
             control.ask(places.API_SOCKET, do="fault", word="")

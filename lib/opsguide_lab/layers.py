@@ -92,9 +92,9 @@ WantedBy=multi-user.target
 
 
 def digest(base: Path) -> str:
-    """What the layers are made of: the seed, the stand-ins, this file and the base."""
+    """What hosts are made of: the seed, the stand-ins, this file, who is trusted, and the base."""
     files = [p for place in ("seed", "standin") for p in sorted((HERE / place).rglob("*"))]
-    return digest_of([Path(__file__), *files], base.name)
+    return digest_of([Path(__file__), HERE / "trust.py", *files], base.name)
 
 
 def digest_of(files: Iterable[Path], more: str = "") -> str:

@@ -16,6 +16,7 @@ DENIED = 8202
 NOT_FOUND = 5
 BAD_PARAMETER = 3
 RESTART_FAILED = 4182
+NO_CONNECTION = 4183
 
 
 class Failure(Exception):  # noqa: N818 - an answer of the API, not an error of the lab

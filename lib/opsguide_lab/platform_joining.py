@@ -20,10 +20,10 @@ import hashlib
 import secrets
 import time
 
-from opsguide_lab import elements, hosts, topology
+from opsguide_lab import elements, hosts, topology, trust
 from opsguide_lab.errors import LabError
 from opsguide_lab.places import HERE
-from opsguide_lab.platform_answers import BAD_PARAMETER, NOT_FOUND, Arguments, Failure, host_of
+from opsguide_lab.platform_answers import BAD_PARAMETER, NO_CONNECTION, NOT_FOUND, Arguments, Failure, host_of
 from opsguide_lab.platform_state import PORTS, Record, State
 
 UNREACHABLE, NO_KEY, BROKE = 4103, 4104, 4109
@@ -69,10 +69,11 @@ def revive(state: State, arguments: Arguments) -> Record:
 
 
 def check_host_connection(state: State, arguments: Arguments) -> Record:
-    """Whether the platform reaches one host; 4103 when it does not."""
+    """Whether the platform reaches one host: it logs in with its own key; on a host that joins, sshd answers."""
     host = host_of(state, {"hdnodeid": arguments.get("hostId", "")})
-    if not hosts.key_answers(topology.host(_named(host["hostname"])), 1):
-        raise Failure(UNREACHABLE, f"{host['hostname']} does not answer on port 22")
+    known = topology.host(_named(host["hostname"]))
+    if not (hosts.key_answers(known, 1) if known.joining else trust.platform_comes_in(known)):
+        raise Failure(NO_CONNECTION, f"host {host['id']} is not reachable over ssh")
     return {"object": {"id": host["id"], "reachable": True}}
 
 

@@ -1,4 +1,4 @@
-"""What the platform API stand-in tells of firewalls and settings. Rules are read here, never set: that is not ours.
+"""What the platform API stand-in tells of firewalls and of the way to a host. Rules are read here, never set.
 
 Field names of the answers are the stand-in's own, the methods are the platform's (source: guide dossiers 13, 14, 21).
 """

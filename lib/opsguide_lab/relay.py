@@ -1,9 +1,11 @@
 """The wire between the machine and the hosts, and where it is broken on purpose. One process for all hosts.
 
-It listens on each host's loopback address and connects inside the host's network namespace; a socket stays in the
-namespace where it was made, so no bridge, route or address of the machine is needed.
+It listens on each host's loopback address, on the machine and in the namespaces of all other hosts, and connects inside
+the host's network namespace; a socket stays in the namespace where it was made, so no bridge, route or address of the
+machine is needed. So hosts reach each other under the same addresses as the machine does.
 
 Rules:
+- A fault of a host's wire is met by the machine and by the other hosts alike.
 - refuse: nothing listens. reset: a connection is accepted and reset. hang: it is accepted and nothing is forwarded.
 - delay=SECONDS: every chunk arrives that much later, in both directions. freeze: live and new connections stay open
   and nothing passes any more. cut: live connections are reset once, and the wire is whole again.
@@ -64,14 +66,15 @@ def reset(line: socket.socket) -> None:
 
 @dataclass
 class Wire:
-    """The way to one host."""
+    """The way to one host. `near` are the namespaces of the other hosts, by name, where it listens too."""
 
     address: str
     namespace: int
     word: str = ""
+    near: dict[str, int] = field(default_factory=dict)
     flow: asyncio.Event = field(default_factory=asyncio.Event)
     live: set[asyncio.Task[None]] = field(default_factory=set)
-    door: asyncio.Task[None] | None = None
+    doors: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     home: asyncio.Server | None = None
 
     async def put(self, word: str) -> None:
@@ -82,12 +85,21 @@ class Wire:
         if word == "cut":
             await self._end(self.live)
         if word == "refuse":
-            await self.close_door()
-        elif self.door is None:
-            self.door = asyncio.create_task(self._listen(self._open_door()))
+            await self.close_doors()
+        else:
+            self._open_doors()
 
-    def _open_door(self) -> socket.socket:
-        door = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    def _open_doors(self) -> None:
+        own = os.open("/proc/self/ns/net", os.O_RDONLY)
+        try:
+            for name, namespace in {"": own, **self.near}.items():
+                if name not in self.doors:
+                    self.doors[name] = asyncio.create_task(self._listen(self._open_door(namespace)))
+        finally:
+            os.close(own)
+
+    def _open_door(self, namespace: int) -> socket.socket:
+        door = socket_in(namespace)
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             door.bind((self.address, PORT))
@@ -162,15 +174,26 @@ class Wire:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
 
-    async def close_door(self) -> None:
+    async def meet(self, name: str, namespace: int) -> None:
+        """Listen in the namespace of another host, too."""
+        self.near[name] = namespace
+        if self.word != "refuse":
+            self._open_doors()
+
+    async def part(self, name: str) -> None:
+        """The other host is gone: its namespace is given up."""
+        self.near.pop(name, None)
+        if door := self.doors.pop(name, None):
+            await self._end({door})
+
+    async def close_doors(self) -> None:
         """Stop listening: who connects now is refused."""
-        if self.door:
-            await self._end({self.door})
-            self.door = None
+        await self._end(set(self.doors.values()))
+        self.doors.clear()
 
     async def close(self) -> None:
-        """Give the host up: door, connections and namespace."""
-        await self.close_door()
+        """Give the host up: doors, connections and namespace."""
+        await self.close_doors()
         await self._end(self.live)
         if self.home:
             self.home.close()
@@ -191,11 +214,17 @@ class Relay:
     async def _do(self, question: Answer) -> Answer:
         name, do = str(question.get("host", "")), question["do"]
         if do in ("attach", "detach") and name in self.wires:
+            for other in self.wires.values():
+                await other.part(name)
             await self.wires.pop(name).close()
         if do == "attach":
             namespace = os.open(f"/proc/{int(question['pid'])}/ns/net", os.O_RDONLY)
             wire = self.wires[name] = Wire(str(question["address"]), namespace)
             wire.home = await inward.listen(socket_in(namespace))
+            for near, its in self.wires.items():
+                if near != name:
+                    await its.meet(name, namespace)
+                    wire.near[near] = its.namespace
             await wire.put("")
         if do == "fault":
             if name not in self.wires:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from opsguide_lab import access, control, elements, hosts, places, topology
+from opsguide_lab import access, control, elements, hosts, places, topology, trust
 from opsguide_lab.errors import LabError
 from opsguide_lab.topology import Host
 
@@ -39,6 +39,7 @@ def rise(host: Host, base: Path, layers: Path, *, restore: bool = False) -> bool
 def _start(host: Host, base: Path, layers: Path) -> None:
     hosts.stop(host)
     hosts.prepare(host)
+    trust.seed(host)
     access.note_host_keys()
     hosts.start(host, base, layers)
     if not hosts.wait(lambda: hosts.wrapper_pid(host.name) != 0, 5):

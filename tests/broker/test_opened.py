@@ -78,6 +78,16 @@ command = "systemctl start {unit}"
 step = "do"
 deadline = "1 s"
 [[change]]
+command = "systemd-run --unit=back"
+step = "do"
+effect = "arms"
+undo = "systemctl stop back"
+deadline = "1 s"
+[[change]]
+command = "systemctl stop back"
+step = "do"
+deadline = "1 s"
+[[change]]
 command = "touch it"
 step = "do"
 on = ["element", "end-user-container"]
@@ -179,6 +189,20 @@ def test_a_note_goes_when_its_undo_ended_well_in_whatever_run(state: State, host
     sent(state, host, target(host, "systemctl start {unit}"))
     assert undos(state) == ["enable"]
     sent(state, host, target(host, "enable"))
+    assert undos(state) == []
+
+
+def test_a_timer_that_is_armed_says_that_it_runs_by_itself_and_since_when_until_it_is_stopped(
+    state: State, host: Grounds
+) -> None:
+    sent(state, host, target(host, "systemd-run --unit=back"))
+    (note,) = opened.notes(state)
+    assert note.words.startswith("armed at 20")
+    assert "runs by itself unless it is stopped" in note.words
+    assert not note.out
+    sent(state, host, target(host, "systemctl stop back"), ends="failed")
+    assert undos(state) == ["systemctl stop back"]
+    sent(state, host, target(host, "systemctl stop back"))
     assert undos(state) == []
 
 

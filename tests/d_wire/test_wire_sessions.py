@@ -57,6 +57,30 @@ def test_where_sessions_are_few_further_connections_and_then_patience_serve_all(
     assert server.sessions == 8, "each was sent once"
 
 
+def test_a_fresh_command_logs_in_anew_and_leaves_the_kept_connection_alone(own: Own, opened: Opened) -> None:
+    server = own()
+    ssh = opened(server)
+    assert ssh.run(server.element(), "exit 0", deadline=10, sink=Got()).exit == 0
+    for i in (1, 2):
+        assert ssh.run(server.element(), f"exit {i}", deadline=10, sink=Got(), fresh=True).exit == i
+        assert server.logins == 1 + i
+    assert ssh.run(server.element(), "exit 3", deadline=10, sink=Got()).exit == 3
+    assert server.logins == 3
+
+
+def test_a_fresh_command_is_refused_and_never_sent_where_the_kept_connection_still_works(
+    own: Own, opened: Opened
+) -> None:
+    server = own()
+    ssh = opened(server)
+    assert ssh.run(server.element(), "exit 0", deadline=10, sink=Got()).exit == 0
+    (server.folder / "authorized_keys").write_text("")
+    with pytest.raises(UnreachableError, match="does not accept the key"):
+        ssh.run(server.element(), "exit 1", deadline=10, sink=Got(), fresh=True)
+    assert ssh.run(server.element(), "exit 2", deadline=10, sink=Got()).exit == 2
+    assert server.sessions == 2
+
+
 def test_one_after_another_needs_one_session_only(own: Own, opened: Opened) -> None:
     server = own("MaxSessions 1")
     ssh = opened(server)

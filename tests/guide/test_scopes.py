@@ -148,6 +148,14 @@ def test_braces_that_hold_more_than_a_slots_name_are_refused(template: str) -> N
     refusal(f'[[look]]\ncommand = "{template}"\n')
 
 
+def test_fresh_is_for_looks_at_a_line_only() -> None:
+    found = parsed('[[look]]\ncommand = "true"\nfresh = true\n').find("true", "look", UH)
+    assert found
+    assert found.fresh
+    assert "fresh" in refusal('[[change]]\ncommand = "true"\nfresh = true\nstep = "look"\ndeadline = "1 s"\n')
+    assert "fresh" in refusal('[[look]]\napi = "a.b.C"\nfresh = true\n')
+
+
 def test_shell_is_for_looks_without_slots_only_and_says_why() -> None:
     assert parsed('[[look]]\ncommand = "a | b"\nshell = "counts lines"\n').find("a | b", "look", UH)
     assert "shell" in refusal('[[look]]\ncommand = "cat {element} | b"\nshell = "counts lines"\n')

@@ -150,7 +150,7 @@ def _opened(work: Work, target: Target, undo: str) -> None:
         work.open.pop((name, undone), None)
         work.commands.write("closed", element=name, undo=undone)
     if undo:
-        what = {"element": name, "words": f"{target.said} is in force", "undo": undo}
+        what = {"element": name, "words": opened.words_of(target), "undo": undo}
         work.open[name, undo] = what
         if target.entry.effect == opened.OUT:
             work.out.add((name, undo))

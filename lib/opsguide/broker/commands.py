@@ -225,11 +225,12 @@ class Commands:
             expect_words=expectations.words(expect),
             row=None,
             undo=command.undo or None,
-            note=command.note,
+            note=command.note or ("on a new connection, which logs in anew" if target.entry.fresh else ""),
             settle=target.entry.settle,
             key=target.key,
             **({"effect": target.entry.effect} if target.entry.effect else {}),
             **({"pin": True} if command.pin else {}),
+            **({"fresh": True} if target.entry.fresh else {}),
             **({"try": command.tries} if command.tries > 1 else {}),
         )
 
@@ -276,6 +277,7 @@ class Commands:
                 deadline=command.deadline,
                 sink=pump.take,
                 cancel=pump.stop,
+                fresh=target.entry.fresh,
             )
         except UnreachableError as error:
             return Seen("not-run", note=_reason(error), fields=pump.end())

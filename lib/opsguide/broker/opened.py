@@ -2,6 +2,7 @@
 
 - A change that has an undo, or that takes its element out, is noted before it is sent: the element, what takes it back,
   the run, since when, who. The undo is the scope's; the notebook's where the scope names none.
+- A timer that was armed runs by itself unless it is stopped: its note says so, and since when it counts.
 - The note goes when its undo has ended well on that element, in whatever run, and when nothing was sent.
 - A change that puts its element back and is no undo of the scope closes every note of that element being out.
 - What takes an element out stays noted after a run that succeeded; any other change is kept then, and its note goes.
@@ -27,7 +28,7 @@ from opsguide.guide import slots
 from opsguide.guide.scopes import Scope
 from opsguide.record import durable
 
-FOLDER, OUT, BACK, REMOVED = "open", "takes-out", "puts-back", "removes"
+FOLDER, OUT, BACK, REMOVED, ARMED = "open", "takes-out", "puts-back", "removes", "arms"
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,16 @@ def about(grounds: Grounds, commands: Commands, target: Target, given: str) -> N
     if not undo and target.entry.effect != OUT:
         return None
     run, person = commands.run, str(commands.person)
-    words, line = (commands.hidden(text) for text in (f"{target.said} is in force", target.shown))
+    words, line = (commands.hidden(text) for text in (words_of(target), target.shown))
     effect, activity = target.entry.effect, grounds.scope.activity
     return Note(target.element.name, undo, words, run, durable.now(), person, effect, activity, line)
+
+
+def words_of(target: Target) -> str:
+    """What stands of a change while it is in force."""
+    if target.entry.effect == ARMED:
+        return f"armed at {durable.now()}, runs by itself unless it is stopped: {target.said}"
+    return f"{target.said} is in force"
 
 
 def undo_of(grounds: Grounds, target: Target, given: str) -> str:

@@ -20,7 +20,7 @@ FILE = {"steps": TEXTS, "service": TEXT, "related": TABLE, "parameters": TABLE,
 PARAMETER = {"type": TEXT, "default": ANY, "help": TEXT, "required": FLAG, "choices": TEXTS, "slot": TEXT,
              "lines": FLAG, "minimum": NUMBER, "maximum": NUMBER, "confirms": TEXT}  # fmt: skip
 LOOK = {"command": TEXT, "api": TEXT, "args": TABLE, "slots": TABLE, "kinds": TEXTS, "on": TEXTS, "at": TEXT,
-        "shell": ANY, "deadline": TEXT}  # fmt: skip
+        "shell": ANY, "fresh": FLAG, "deadline": TEXT}  # fmt: skip
 CHANGE = {"step": STEP, "settle": TEXT, "unproven": TEXT, "effect": TEXT, "undo": TEXT, "record": TABLE,
           "already": NUMBERS, "independent": FLAG, "handed": TABLE}  # fmt: skip
 RECORD = {"arg": TEXT, "read": TEXT, "must": TEXTS, "later": FLAG}

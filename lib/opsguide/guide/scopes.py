@@ -9,13 +9,13 @@
 - A change names its deadline and the steps that may send it; one that nothing proves says why in `unproven`; `settle`
   is a look of the same scope; `undo` is a change of the same scope, or words where there is none.
 - An `effect` says what a change does to its element, for the invariants: it takes it out, puts it back, empties it,
-  removes it or reboots it.
+  removes it or reboots it; or it arms a timer there that takes changes back by itself.
 - An API method that stores a whole record names it in `record`: the argument, the method that reads it, what it holds.
 - `already` are exit statuses of a change that say that it was so already; `independent` lets the other rows of a change
   be tried when one has failed.
 - A change whose first word the platform hands out names the method in `handed`: that word is the slot of type
   `@handed`, a shell on the run's own host reads it, and `@made` is a password that nobody has to know.
-- `shell` is for looks without slots only, and says why.
+- `shell` is for looks without slots only, and says why. `fresh` is for looks at a line: they log in anew.
 - A slot is typed by its entry or by the parameter of its name, never by both; `@ctid` is bound in the broker,
   `@row` is a word that only a row of each= can fill.
 - Common looks belong to every scope; looks of the service map belong to the run that named the service.
@@ -44,7 +44,7 @@ from opsguide.guide.kinds import KINDS
 from opsguide.guide.parameters import COMMON, TYPES, Parameter, Parameters
 
 RELATED = ("peer", "peers", "containers", *KINDS)
-EFFECTS = ("takes-out", "puts-back", "empties", "removes", "reboots")
+EFFECTS = ("takes-out", "puts-back", "empties", "removes", "reboots", "arms")
 BOUND = ("@ctid", "@row", "@handed", "@made")
 PLACES = ("element", "host")
 
@@ -92,6 +92,7 @@ class Entry:
     settle: str = ""
     unproven: str = ""
     shell: str = ""
+    fresh: bool = False
     steps: tuple[str, ...] = ()
     effect: str = ""
     undo: str = ""
@@ -206,6 +207,8 @@ def _hold_places(entry: Entry, entries: list[Entry], steps: list[str]) -> None:
         raise ValueError(f"{entry.template}: already and independent are of a change")
     if entry.effect == "reboots" and not entry.settle:
         raise ValueError(f"{entry.template}: what reboots names the look that sees it in settle")
+    if entry.fresh and (entry.verb != "look" or entry.args is not None):
+        raise ValueError(f"{entry.template}: fresh is of a look that is a command")
     if entry.at not in PLACES:
         raise ValueError(f"{entry.template}: at is one of {', '.join(PLACES)}")
 

@@ -4,6 +4,7 @@
 - A line holds no NUL and something besides blanks; it goes out byte for byte, once.
 - A host with a jump host is reached through the kept connection of that host.
 - Where the inventory says `become:`, the line is run by sudo (`ssh_sudo.py`).
+- A fresh command has a connection of its own, which logs in anew and ends with it; the kept ones say nothing of that.
 - Lines are for hosts; work in a container is a line on its host (`quoting.py`).
 """
 
@@ -63,8 +64,11 @@ class Connections:
         deadline: float,
         sink: Sink,
         cancel: threading.Event | None = None,
+        fresh: bool = False,
     ) -> Answer:
         """Send a line (see `quoting.remote_line`) and wait at most `deadline` seconds, connecting included.
+
+        `fresh` logs in anew for this line: UnreachableError then says why a new login is refused.
 
         `sink('out' | 'err', chunk)` gets the bytes as they come, in this thread; what it raises ends the
         session and travels on. UnreachableError when nothing was sent, InputError when nothing can be.
@@ -73,12 +77,30 @@ class Connections:
         quoting.check(line)
         if not line.strip() or not deadline > 0:
             raise InputError("a command needs a line and a deadline above 0 s", where=host.name)
+        lane = self._new_lane(host) if fresh else self._lane(host)
+        try:
+            return self._run(lane, line, stdin, started, deadline, sink, cancel)
+        finally:
+            if fresh:
+                lane.close()
+
+    def _run(
+        self,
+        lane: Lane,
+        line: str,
+        stdin: bytes,
+        started: float,
+        deadline: float,
+        sink: Sink,
+        cancel: threading.Event | None,
+    ) -> Answer:
+        host = lane.host
         if host.become is None:
-            return self._send(host, line, stdin, started, deadline, sink, cancel)
-        gate = self._gate(host, line, deadline, cancel)
+            return self._send(lane, line, stdin, started, deadline, sink, cancel)
+        gate = self._gate(lane, line, deadline, cancel)
         if gate is None:
-            return self._send(host, quoting.as_root(line), stdin, started, deadline, sink, cancel)
-        answer = self._send(host, gate.line, stdin, started, deadline, gate.before(sink), cancel, gate)
+            return self._send(lane, quoting.as_root(line), stdin, started, deadline, sink, cancel)
+        answer = self._send(lane, gate.line, stdin, started, deadline, gate.before(sink), cancel, gate)
         if answer.outcome == "ok" and not gate.begun:
             self._wants_password.discard(host.name)
             ssh_sudo.refuse(host, gate, gate.said)
@@ -86,7 +108,7 @@ class Connections:
 
     def _send(
         self,
-        host: Element,
+        lane: Lane,
         line: str,
         stdin: bytes,
         started: float,
@@ -95,22 +117,23 @@ class Connections:
         cancel: threading.Event | None,
         gate: Gate | None = None,
     ) -> Answer:
-        errand = Errand(self._lane(host), line.encode("utf-8"), stdin, started + deadline, gate)
+        errand = Errand(lane, line.encode("utf-8"), stdin, started + deadline, gate)
         return Wait(errand, started, sink, cancel).answer()
 
-    def _gate(self, host: Element, line: str, deadline: float, cancel: threading.Event | None) -> Gate | None:
+    def _gate(self, lane: Lane, line: str, deadline: float, cancel: threading.Event | None) -> Gate | None:
         """The way in where sudo wants a password, None where it does not; the host is asked once."""
+        host = lane.host
         assert host.become is not None
         if host.name not in self._wants_password | self._wants_none:
-            self._ask_sudo(host, host.become.password, deadline, cancel)
+            self._ask_sudo(lane, host.become.password, deadline, cancel)
         if host.name in self._wants_none:
             return None
         return Gate(line, self._resolve(host.become.password))
 
-    def _ask_sudo(self, host: Element, password: str, deadline: float, cancel: threading.Event | None) -> None:
-        said = bytearray()
+    def _ask_sudo(self, lane: Lane, password: str, deadline: float, cancel: threading.Event | None) -> None:
+        host, said = lane.host, bytearray()
         answer = self._send(
-            host, ssh_sudo.QUESTION, b"", time.monotonic(), deadline, lambda _, chunk: said.extend(chunk), cancel
+            lane, ssh_sudo.QUESTION, b"", time.monotonic(), deadline, lambda _, chunk: said.extend(chunk), cancel
         )
         if answer.exit is None:
             words = f"{host.name} does not tell whether sudo wants a password: {answer.outcome}, {answer.note}"
@@ -142,14 +165,17 @@ class Connections:
             lane.close()
 
     def _lane(self, host: Element) -> Lane:
-        if not host.is_host:
-            raise InputError(f"{host.name} is a container; lines go to its host", where=host.name)
         with self._lock:
             if self._closed:
                 raise InputError("the connections are closed", where=host.name)
             if host.name not in self._lanes:
-                self._lanes[host.name] = Lane(host, lambda until: self._connect(host, until))
+                self._lanes[host.name] = self._new_lane(host)
             return self._lanes[host.name]
+
+    def _new_lane(self, host: Element) -> Lane:
+        if not host.is_host:
+            raise InputError(f"{host.name} is a container; lines go to its host", where=host.name)
+        return Lane(host, lambda until: self._connect(host, until))
 
     def _connect(self, host: Element, until: float) -> Link:
         last = min(until, time.monotonic() + self._patience)
