@@ -6,6 +6,7 @@ __version__ = "0.1.0"
 
 from typing import TYPE_CHECKING, Any
 
+from opsguide.notebook.resources import resource_value
 from opsguide.notebook.expect import (
     amend,
     api,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "amend", "api", "at_least", "at_most", "begin", "differs_from", "equals", "exits", "healthy", "lacks", "matches",
-    "nothing", "only", "says", "services",
+    "nothing", "only", "resource_value", "says", "services",
 ]  # fmt: skip
 
 
