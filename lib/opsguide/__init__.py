@@ -6,7 +6,6 @@ __version__ = "0.1.0"
 
 from typing import TYPE_CHECKING, Any
 
-from opsguide.notebook.resources import resource_value
 from opsguide.notebook.expect import (
     amend,
     api,
@@ -23,6 +22,7 @@ from opsguide.notebook.expect import (
     services,
 )
 from opsguide.notebook.readings import only
+from opsguide.notebook.resources import resource_value
 
 if TYPE_CHECKING:
     from opsguide.notebook.run import Run

@@ -76,6 +76,11 @@ class Value:
         low, high = sorted((self.amount or whole, old.amount or whole))
         return high / low if low else 1.0
 
+    @property
+    def cores(self) -> float:
+        """How many cores of a host it needs to have a meaning."""
+        return {"cpus": self.amount, "cpulimit": self.amount / 100}.get(self.resource, 0)
+
     def _with(self, resource: str, configuration: str) -> int:
         """The amount of any resource there once this value is set."""
         return self.amount if resource == self.resource else Value(resource, 0, "").now(configuration).amount
