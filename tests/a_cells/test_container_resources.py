@@ -17,7 +17,7 @@ SLUG = "infra-container-resources"
 V1 = {"memory.max": "memory/ct305/memory.limit_in_bytes", "cpu.max": "cpu/ct305/cpu.cfs_quota_us",
       "cpu.weight": "cpu/ct305/cpu.shares"}  # fmt: skip
 RESTORE = "for p in 'ram 512M' 'swap 0M' 'cpulimit 0' 'cpuunits 1000' 'memguarantee auto' 'iolimit 0B' 'ioprio 4'; do " \
-          "set -- $p; vzctl set 305 --$1 $2 --save; done; sed -i -e '/^CPUS=/d' -e '/^DESCRIPTION=/d' " \
+          "set -- $p; vzctl set 305 --$1 $2 --save; done; sed -i --follow-symlinks -e '/^CPUS=/d' -e '/^DESCRIPTION=/d' " \
           "-e 's/^DISKSPACE=.*/DISKSPACE=\"131072:131072\"/' /etc/vz/conf/305.conf"  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def test_memory_as_filed_is_what_the_kernel_holds_it_to_and_a_second_run_changes
     assert kept(lab, "PHYSPAGES") == "163840:163840"
     record = desk.record()
     assert record.state == "succeeded"
-    assert [e["line"].rpartition("prlctl")[2] for e in record.sent("change")] == [" set 305 --memsize 640M"]
+    assert [e["line"].rpartition("prlctl")[2].strip("'") for e in record.sent("change")] == [" set 305 --memsize 640M"]
     undo = [e["undo"] for e in record.events("open")]
     assert undo == ["prlctl set 305 --memsize 512M"]
     again = desk("run", SLUG, "--on", "hcore1", "-f", file, "--reason", "test")
