@@ -131,3 +131,46 @@ def test_an_odd_name_is_bad_input_and_nothing_is_sent(desk: Desk, lab: Any, tmp_
                     str(tmp_path / "run.yml"))  # fmt: skip
         assert done.code == 2, done
     assert not desk.folders()
+
+
+def raised(lab: Any, member: str) -> None:
+    """What the vendor does in one member."""
+    drop = "mkdir -p /etc/systemd/system/nginx.service.d; printf '[Service]\\nLimitNOFILE=4096\\n' > $0; "
+    path = "/etc/systemd/system/nginx.service.d/90-limit.conf"
+    lab.inside(member, ["bash", "-c", drop + "systemctl daemon-reload", path])
+
+
+def test_the_hand_off_is_confirmed_when_both_members_have_the_limit_and_no_counter_grew(
+    desk: Desk, lab: Any, tmp_path: Path
+) -> None:
+    try:
+        slug, counter = "infrastructure-container-limits-configuration", Path(lab.host_root("ih-01")) / PLANTED[1]
+        assert desk("run", slug, "--on", "hcore1", "-f", str(FILE)).code == 3
+        number = json.loads(desk("handoff", "list", "--json").out)[0]["handoff"]
+        assert desk("handoff", "send", number, "--to-file", str(tmp_path / "out")).code == 0
+        raised(lab, "hcore1")
+        half = desk("handoff", "confirm", number, "--ticket", "T-1")
+        assert half.code == 1, half
+        assert ": 1 of " in half.out, half
+        raised(lab, "hcore2")
+        again = ("handoff", "send", number, "--again", "--to-file")
+        assert desk(*again, str(tmp_path / "again")).code == 0
+        counter.write_text("5\n")
+        grown = desk("handoff", "confirm", number, "--ticket", "T-1")
+        assert grown.code == 1, grown
+        assert ": 1 of " in grown.out, grown
+        counter.unlink()
+        assert desk(*again, str(tmp_path / "third")).code == 0
+        whole = desk("handoff", "confirm", number, "--ticket", "T-1")
+        assert whole.code == 0, whole
+        assert any(e["verb"] == "look" and "getversion" in e["line"] for e in desk.record().sent())
+    finally:
+        for member in ("hcore1", "hcore2"):
+            lab.inside(member, ["bash", "-c", "rm -rf /etc/systemd/system/nginx.service.d; systemctl daemon-reload"])
+
+
+def test_the_service_map_of_both_members_is_part_of_the_acceptance_test(desk: Desk, lab: Any) -> None:
+    assert stepped(desk, BOOK, **given()) is None
+    tests = [a for a in request_of(desk)["acceptance"] if a["check"].startswith("service map: ")]
+    assert [t["check"].rpartition(" on ")[2] for t in tests] == ["hcore1", "hcore2"]
+    assert all("nginx" in t["check"] and "healthy" in t["expect"] for t in tests)
