@@ -75,6 +75,8 @@ def test_what_was_done_is_confirmed_and_what_was_not_done_stays_open(
     assert [e["type"] for e in told["events"]] == ["opened", "sent", "failed", "sent", "confirmed"]
     assert any(not c["same"] for c in told["acceptance"]["compared"])
     assert told["events"][-1]["what"] == "file put in place"
+    request = json.loads((desk.record(0).path / "request.json").read_text())
+    assert told["events"][-1]["not_asked"] == [a["check"] for a in request["acceptance"] if not a["ask"]]
     canary = TOKEN.read_bytes().strip()
     places = [p for root in (desk.records, tmp_path / "out") for p in root.rglob("*") if p.is_file()]
     assert places

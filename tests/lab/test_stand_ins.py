@@ -106,9 +106,11 @@ def test_vzlist_prints_the_columns_that_are_asked_for(lab: Any) -> None:
     assert ssh("ih-01", "vzlist -o nonsense").returncode == 1
 
 
-def test_prlctl_lists_the_same_containers_as_json(lab: Any) -> None:
+def test_prlctl_lists_the_same_containers_and_the_windows_guest_as_json(lab: Any) -> None:
     rows = json.loads(ssh("uh-01", "prlctl list -a -j").stdout)
-    assert [(r["name"], r["status"]) for r in rows] == [(f"node10{n}", "running") for n in (1, 2, 3)]
+    assert [(r["name"], r["status"]) for r in rows] == [
+        (name, "running") for name in ("node101", "node102", "node103", "win2019-1")
+    ]
     assert ssh("new-01", "prlctl list -a -H -o uuid").stdout == ""
 
 

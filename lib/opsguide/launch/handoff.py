@@ -135,7 +135,8 @@ def confirm_command(
 ) -> None:
     """Ask the acceptance test of a hand-off, compare before and after, and close it or open it again.
 
-    Only looks are sent. Exit 0 when all is met, 1 when something is not: then it stays open.
+    Only looks are sent. Exit 0 when all that was asked is met, 1 when something is not: then it stays open. A check
+    that cannot be asked by itself is listed as NOT ASKED: look yourself.
     """
     path = handoffs.find(setting.records(), number)
     told = handoffs.tell(path)
@@ -144,12 +145,14 @@ def confirm_command(
     done = _accepted(setting, path, told, sys.stderr if as_json else sys.stdout)
     state = "failed" if done["exit"] else "confirmed"
     person, hide = done.pop("person"), Redactor(_secrets(setting)).text
-    said = {"ticket": hide(ticket), "what": hide(what), "words": done["words"], "compared": done["compared"]}
+    said = {"ticket": hide(ticket), "what": hide(what), "words": done["words"]}
+    said |= {key: done[key] for key in ("compared", "not_asked")}
     handoffs.append(path, state, person=person, run=done["run"], **said)
     if as_json:
         print_json({**handoffs.tell(path), "acceptance": done})
     else:
         rows = [("same" if c["same"] else "DIFFERS", c["command"]) for c in done["compared"]]
+        rows += [("NOT ASKED, look yourself", check) for check in done["not_asked"]]
         click.echo("\n".join([*aligned(rows), f"{state.upper()}  {done['words']}", f"record: {done['record']}"]))
     context.exit(int(done["exit"]))
 
@@ -201,7 +204,8 @@ def _accepted(setting: Setting, path: Path, told: dict[str, Any], out: Any) -> d
     outcome, after = of(record), journal.read(record)
     return {"run": outcome.run, "exit": outcome.exit, "words": outcome.words, "record": outcome.record,
             "person": json.loads((record / "intent.json").read_bytes())["person"]["name"],
-            "compared": _compared(before, after)}  # fmt: skip
+            "compared": _compared(before, after),
+            "not_asked": [a["check"] for a in request["acceptance"] if not a.get("ask")]}  # fmt: skip
 
 
 def _compared(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[dict[str, Any]]:
