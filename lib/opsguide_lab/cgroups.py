@@ -16,7 +16,7 @@ from pathlib import Path
 from opsguide_lab.places import GROUP
 
 TOP = Path("/sys/fs/cgroup")
-WANTED_V1 = ("systemd", "unified", "memory", "pids")
+WANTED_V1 = ("systemd", "unified", "memory", "cpu", "pids")
 
 
 def unified() -> bool:

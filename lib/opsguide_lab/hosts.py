@@ -65,7 +65,7 @@ def _prepare_container(folder: Path, layer: Path, one: Container) -> None:
     pages = (one.memory << 20) // 4096
     settings = {
         "NAME": one.name, "HOSTNAME": one.hostname, "ONBOOT": "yes", "OSTEMPLATE": "debian-12", "UUID": one.uuid,
-        "IP_ADDRESS": f"{one.address}/255.255.255.0", "PHYSPAGES": f"{pages}:{pages}",
+        "IP_ADDRESS": f"{one.address}/255.255.255.0", "PHYSPAGES": f"{pages}:{pages}", "DISKSPACE": "131072:131072",
         "VE_ROOT": f"/vz/root/{one.ctid}", "VE_PRIVATE": f"/vz/private/{one.ctid}", "VE_LAYERS": " ".join(one.layers),
     }  # fmt: skip
     write(private / "ve.conf", "".join(f'{k}="{v}"\n' for k, v in settings.items()))

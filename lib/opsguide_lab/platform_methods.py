@@ -12,7 +12,14 @@ import json
 import subprocess
 from typing import Any
 
-from opsguide_lab import elements, platform_figures, platform_joining, platform_moves, platform_security
+from opsguide_lab import (
+    elements,
+    platform_figures,
+    platform_joining,
+    platform_limits,
+    platform_moves,
+    platform_security,
+)
 from opsguide_lab.errors import LabError
 from opsguide_lab.platform_answers import BAD_PARAMETER, NOT_FOUND, RESTART_FAILED, Arguments, Failure, Method, host_of
 from opsguide_lab.platform_state import Record, State, shown
@@ -102,6 +109,8 @@ METHODS: dict[str, Method] = {
     "administration.cluster.getippoolinfo": platform_figures.get_ip_pool_info,
     "administration.cluster.getextippoolinfo": platform_figures.get_ext_ip_pool_info,
     "administration.cluster.getclusterstatus": platform_figures.get_cluster_status,
+    "administration.cluster.getoomkilledprocesses": platform_limits.get_oom_killed_processes,
+    "administration.config.getconfigkeys": platform_limits.get_config_keys,
     "administration.host.gethostfirewallsets": platform_security.get_host_firewall_sets,
     "administration.host.checkhostconnection": platform_joining.check_host_connection,
     "administration.cluster.getaddhostcmd": platform_joining.get_add_host_cmd,

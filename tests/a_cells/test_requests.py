@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+import limits_evidence
 from desk import REPOSITORY, Desk
 from opsguide.guide import editions, kinds, scopes
 
@@ -167,6 +168,7 @@ CASES: dict[str, dict[str, str]] = {
     "15-resolver1": ROUTING,
     "15-node101": ROUTING | {"environment": "getenvinfo", "firewall": "security/rest/getrules"},
     "19-ih-01": MIGRATION,
+    "21-hcore1": limits_evidence.ITEMS,
     "22-uh-01": SOFTWARE_OF_A_HOST,
     "22-ih-01": SOFTWARE_OF_A_HOST,
     "22-hcore1": SOFTWARE_OF_A_CONTAINER,
@@ -174,6 +176,16 @@ CASES: dict[str, dict[str, str]] = {
 }
 # What the lab does not have: the look ends with 1 or 2, and stands in the request so.
 NO_ANSWER = {
+    "21-hcore1": (
+        "limits of the kernel, connection tracking",
+        "heap",
+        "garbage collection",
+        "limits of the database",
+        "figures of the database",
+        "memcached",
+        "zookeeper",
+        "mail queue",
+    ),
     **dict.fromkeys(("15-uh-01", "15-ih-01"), ("source device of routes", "bonds and VLANs")),
     **dict.fromkeys(("22-uh-01", "22-ih-01", "22-hcore1", "22-node101"), ("SELinux", "modules")),
 }

@@ -348,7 +348,8 @@ def parameters_are_the_scopes(book: Book) -> None:
 
 def no_parameter_names_a_host_by_default(book: Book) -> None:
     for parameter in book.scope.parameters.known.values():
-        no_name = parameter.slot in ("duration", "path") or parameter.type == "int" or parameter.choices
+        numbers = parameter.type in ("int", "float")
+        no_name = parameter.slot in ("duration", "path") or numbers or parameter.choices
         assert not re.search(r"\d", str(parameter.default)) or no_name, parameter.name
     assert book.scope.parameters.known["element"].default == ""
     assert book.scope.parameters.known["mode"].default == "plan"

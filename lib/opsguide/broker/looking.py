@@ -113,6 +113,8 @@ def _look_at_services(work: Work, step: Step, request: dict[str, Any]) -> dict[s
     service_map.tell(work.commands, found)
     bad = [one for one in found if not one.healthy]
     step.owed.pop(("look", "services"), None)
+    if request.get("acceptance") is True:
+        work.accepted.append(not bad)
     if bad and wanted and work.mode != "request":
         raise work.unhealthy("look", bad)
     texts = service_map.texts(found)

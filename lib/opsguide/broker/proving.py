@@ -86,7 +86,9 @@ def _prove_services(work: Work, step: Step, request: dict[str, Any]) -> None:
     found, within = service_map.checks(work.grounds, request), seconds(request, "within", 0.0)
     if work.mode != "apply":
         when = f" within {request['within']}" if within else ""
-        return service_map.plan(work.commands, found, step.slug, when)
+        events = service_map.plan(work.commands, found, step.slug, when, _again(request))
+        work.listed += events if work.mode == "request" else []
+        return None
     bad = work.alive.wait(work.commands, found, step.slug, within, LONGEST_PAUSE, SAY_EVERY)
     if bad:
         raise work.unhealthy("prove", bad)

@@ -68,7 +68,7 @@ def shape(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict
         "evidence": evidence,
         "wanted": [{"what": e["words"] or e["line"], "line": e["line"], "diff": e.get("diff", "")} for e in wanted],
         "acceptance": [
-            {"check": e["line"], "expect": e["expect_words"], "ask": e.get("ask")}
+            {"check": e["line"] or f"{e['words']} on {e['on']}", "expect": e["expect_words"], "ask": e.get("ask")}
             for e in listed
             if e["verb"] == "prove"
         ],

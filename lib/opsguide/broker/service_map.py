@@ -122,13 +122,16 @@ class ServiceMap:
         return [states[a.name] for a in left]
 
 
-def plan(commands: Commands, found: list[Asking], step: str, when: str) -> None:
-    """List what a prove would ask, one event an element."""
+def plan(commands: Commands, found: list[Asking], step: str, when: str, ask: dict[str, Any]) -> list[dict[str, Any]]:
+    """List what a prove would ask, one event an element; `ask` is the look that asks it again."""
+    events = []
     for name in dict.fromkeys(one.target.element.name for one in found):
         names = [one.check.name for one in found if one.target.element.name == name]
         fields = {"command": commands.number(), "step": step, "verb": "prove", "on": name, "line": ""}
-        words = f"service map: {', '.join(names)}"
-        commands.show(commands.write("planned", **fields, expect_words=f"healthy, or as before{when}", words=words))
+        more = {"expect_words": f"healthy, or as before{when}", "ask": {**ask, "on": [name]}}
+        events.append(commands.write("planned", **fields, **more, words=f"service map: {', '.join(names)}"))
+        commands.show(events[-1])
+    return events
 
 
 def tell(commands: Commands, states: list[State], before: dict[tuple[str, str], bool] | None = None) -> None:

@@ -198,7 +198,8 @@ def _target(
     entry = _entry(grounds, verb, template, element, args)
     if args is not None:
         return _call(grounds, entry, element, given, row)
-    filled = {name: _slot(grounds, entry, element, name, given) for name in slots.names(template)}
+    named = [*slots.names(template), *(n for n in entry.undo_slots if n in given)]
+    filled = {name: _slot(grounds, entry, element, name, given) for name in named}
     unused = set(given) - set(filled)
     if unused:
         raise InputError(f"no slot {', '.join(sorted(unused))} in {template}")

@@ -7,7 +7,8 @@
   host, or a kind.
 - With `at = "host"` the line goes to the host that carries the element; the element stays the subject.
 - A change names its deadline and the steps that may send it; one that nothing proves says why in `unproven`; `settle`
-  is a look of the same scope; `undo` is a change of the same scope, or words where there is none.
+  is a look of the same scope; `undo` is a change of the same scope, or words where there is none; a slot that only
+  `undo` has, like the old value, is given with the change.
 - An `effect` says what a change does to its element, for the invariants: it takes it out, puts it back, empties it,
   removes it or reboots it; or it arms a timer there that takes changes back by itself.
 - An API method that stores a whole record names it in `record`: the argument, the method that reads it, what it holds.
@@ -101,6 +102,12 @@ class Entry:
     already: tuple[int, ...] = ()
     independent: bool = False
     handed: Handed | None = None
+
+    @property
+    def undo_slots(self) -> list[str]:
+        """The slots that the entry types and only its undo has."""
+        named = slots.names(self.undo) if self.slots else []
+        return [name for name in named if name in self.slots and name not in slots.names(self.template)]
 
     def tokens(self) -> list[str]:
         """The template as the words of an argument vector, slots unfilled."""
@@ -277,7 +284,7 @@ def _deadline(template: str, words: str) -> float:
 def _hold_rules(entry: Entry, parameters: dict[str, Parameter]) -> None:
     called = {**(entry.args or {}), **(entry.handed.args if entry.handed else {})}
     texts = [entry.template, *(str(value) for value in called.values())]
-    named = [name for text in texts for name in slots.names(text)]
+    named = [name for text in texts for name in slots.names(text)] + entry.undo_slots
     if idle := set(entry.slots) - set(named):
         raise ValueError(f"{entry.template}: slot {min(idle)} stands nowhere in it")
     if entry.args is None:

@@ -105,13 +105,13 @@ def proofs(intent: dict[str, Any], events: list[dict[str, Any]]) -> list[dict[st
 
 
 def _look(slug: str, event: dict[str, Any]) -> dict[str, Any]:
-    """One prove as a request: slots that are the run's parameters are the broker's to fill, the others are given."""
+    """One prove as a request: the run's parameters and a container's number are the broker's to fill, others given."""
     template, filled, is_api = event["template"], event["slots"], event["kind_of"] == "api"
     entry = _entry(slug, template, is_api)
     args = dict(entry.args or {}) if entry else {}
     what = {"api": template, "args": args} if is_api else {"command": template}
     named = {str(v)[1:-1]: filled.get(k) for k, v in args.items() if str(v).startswith("{")} if is_api else filled
-    given = {name: value for name, value in named.items() if entry and name in entry.slots}
+    given = {name: value for name, value in named.items() if entry and entry.slots.get(name, "@ctid") != "@ctid"}
     return {"what": what, "on": [event["on"]], "expect": event["expect"], "slots": given}
 
 

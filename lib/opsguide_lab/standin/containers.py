@@ -209,31 +209,20 @@ def enter(one: Container, argv: Sequence[str]) -> list[str]:
     inside = one.init
     if not inside:
         raise Refusal(NOT_RUNNING, "Container is not running")
-    _share_limit(one)
+    _share_limits(one)
     settings = {"PATH": PATH, "HOME": "/root", "SHELL": "/bin/bash", "TERM": os.environ.get("TERM", "dumb")}
     clean = ["/usr/bin/env", "-i", *(f"{k}={v}" for k, v in settings.items())]
     return ["/usr/bin/nsenter", "-t", str(inside), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", *clean, *argv]
 
 
-def _share_limit(one: Container) -> None:
-    """What runs inside counts against the container's memory: cgroup v2, else the v1 group beside the host's."""
-    for group in (f"vz.slice/{one.unit}/payload/init.scope", f"memory/ct{one.ctid}"):
+def _share_limits(one: Container) -> None:
+    """What runs inside counts against the container's limits: cgroup v2, else the v1 groups beside the host's."""
+    for group in (f"vz.slice/{one.unit}/payload/init.scope", f"memory/ct{one.ctid}", f"cpu/ct{one.ctid}"):
         try:
             with open(f"/sys/fs/cgroup/{group}/cgroup.procs", "w") as entry:
                 entry.write("0")
         except OSError:
             continue
-
-
-def limit_memory(one: Container, size: int) -> None:
-    """Set the memory of a container, in bytes, in its configuration and where it runs."""
-    one.settings["PHYSPAGES"] = f"{size // PAGE}:{size // PAGE}"
-    one.save()
-    files = (f"memory/ct{one.ctid}/memory.limit_in_bytes", f"vz.slice/{one.unit}/memory.max")
-    for path in (f"/sys/fs/cgroup/{f}" for f in files):
-        if one.running and os.path.exists(path):
-            with open(path, "w") as file:
-                file.write(str(size))
 
 
 def systemctl(*words: str, quiet: bool = False) -> int:

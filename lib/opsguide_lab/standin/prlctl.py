@@ -1,9 +1,10 @@
 """Stand-in for prlctl of the opsguide practice platform: NOT the real program.
 
-usage: prlctl list [-a] [-H] [-j] [-o COLUMN,...] [--vmtype ct|vm|all] | list -i ID [-j]
-       prlctl start ID | stop ID [--kill] | restart ID
-       prlctl suspend ID | resume ID
-       prlctl status ID | exec ID COMMAND...   (the command is not given to a shell) | set ID --memsize SIZE
+usage: prlctl list [-a] [-H] [-j] [-o COLUMN,...] [--vmtype ct|vm|all] | list -i -j [ID]
+       prlctl start ID | stop ID [--kill] | restart ID | suspend ID | resume ID
+       prlctl status ID | exec ID COMMAND...   (the command is not given to a shell) | set ID [--memsize SIZE]
+       [--swappages SIZE] [--memguarantee PERCENT|auto] [--cpus N] [--cpulimit PERCENT] [--cpuunits N] [--iolimit SIZE]
+       [--iopslimit N] [--ioprio 0-7] [--device-set hdd0 --size SIZE]     a bare SIZE is in megabytes
        columns: uuid status ip type name
 
 A virtual machine is a file /vz/vmprivate/NAME/vm.json, its record as `list -i NAME -j` shows it. It is listed and does
@@ -72,13 +73,54 @@ def _machines() -> list[dict[str, Any]]:
     return [json.loads(text) for text in texts]
 
 
+def _any(key: str) -> ct.Container:
+    try:
+        return ct.find(key)
+    except ct.Refusal:
+        words = f"Failed to get VM config: The virtual machine could not be found: {key}"
+        raise ct.Refusal(FAILED, words) from None
+
+
 def _info(keys: list[str]) -> int:
     import json
 
     found = [m for m in _machines() if keys[-1:] in ([m["name"]], [m["uuid"].strip("{}")], [m["uuid"]])]
-    if not found:
-        raise ct.Refusal(FAILED, f"Failed to get VM config: The virtual machine could not be found: {keys[-1:]}")
+    found = found or _details(list(map(_any, keys)) or ct.all_containers())
     print(json.dumps(found, indent=4))
+    return 0
+
+
+def _details(rows: list[ct.Container]) -> list[dict[str, object]]:
+    from opsguide_lab.standin import limits
+
+    return [
+        {
+            "ID": c.settings.get("UUID", ""), "EnvID": str(c.ctid), "Name": c.settings.get("NAME", ""), "Type": "CT",
+            "State": c.status, "Home": f"/vz/private/{c.ctid}", "Hardware": limits.hardware(c),
+        }
+        for c in rows
+    ]  # fmt: skip
+
+
+def _set(one: ct.Container, words: list[str]) -> int:
+    """Set properties; it ends with the code of vzctl, by which it is done."""
+    from opsguide_lab.standin import limits
+
+    try:
+        ct.refuse_locked(one)
+        disk = words[:3] == ["--device-set", "hdd0", "--size"]
+        pairs = [("--disk", words[3])] if disk and len(words) == 4 else list(zip(words[::2], words[1::2], strict=True))
+        for option, value in pairs:
+            if not limits.known(option):
+                raise ct.Refusal(ct.BAD_PARAMETER, f"Unrecognized option '{option}'")
+            limits.put(one, option, value, "prlctl")
+    except ct.Refusal as refusal:
+        print(f"Failed to configure the CT: {refusal}", file=sys.stderr)
+        return refusal.code
+    except (OSError, ValueError) as error:
+        print(f"Failed to configure the CT: {error}", file=sys.stderr)
+        return 3
+    print("The CT has been successfully configured.")
     return 0
 
 
@@ -102,11 +144,9 @@ def _act(verb: str, words: list[str]) -> int:
         return 0
     if verb == "exec":
         return ct.run(ct.enter(one, words[1:]))
+    if verb == "set":
+        return _set(one, words[1:])
     ct.refuse_locked(one)
-    if verb == "set" and words[1:2] in (["--memsize"], ["--ram"]):
-        from opsguide_lab.standin.vzctl import main as vzctl
-
-        return vzctl(["set", str(one.ctid), *words[1:], "--save"])
     if verb in ("suspend", "resume"):
         (ct.suspend if verb == "suspend" else ct.resume)(one)
         print(f"The CT has been successfully {verb.rstrip('e')}ed.")

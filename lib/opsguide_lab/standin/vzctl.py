@@ -3,15 +3,18 @@
 usage: vzctl start CTID | stop CTID [--fast] | restart CTID | status CTID
        vzctl exec CTID COMMAND...     joins COMMAND with spaces for bash -c inside; exits 8 when it fails
        vzctl exec2 CTID COMMAND...    the same; exits with the command's own code
-       vzctl set CTID [--memsize SIZE] [--hostname NAME] [--onboot yes|no] [--save]
+       vzctl set CTID [--hostname NAME] [--onboot yes|no] [--save]
+                  [--ram SIZE] [--swap SIZE] [--memguarantee PERCENT|auto] [--diskspace SIZE]    bare: MiB, MiB, %, KiB
+                  [--cpus N] [--cpulimit PERCENT] [--cpuunits N] [--iolimit BYTES] [--iopslimit N] [--ioprio 0-7]
        vzctl suspend CTID     writes /vz/dump/Dump.CTID and takes the container down; it stays so over a reboot
        vzctl resume CTID      brings it up again; the lab keeps no memory, so its processes start anew
        vzctl create CTID --ostemplate TEMPLATE [--hostname NAME] | destroy CTID     (see newborn.py)
        vzctl list [vzlist options]
 
-Exit codes are the manual page's: 7 cannot start, 8 command failed, 9 locked, 14 no configuration, 16 cannot suspend,
-17 cannot resume, 20 bad parameter, 31 not running, 32 already running, 33 cannot stop.
-A file fail-start or hang-stop in /vz/private/CTID makes a start fail or a stop run into its timeout.
+Exit codes are the manual page's: 5 not enough resources, 7 cannot start, 8 command failed, 9 locked,
+14 no configuration, 16 cannot suspend, 17 cannot resume, 20 bad parameter, 31 not running, 32 already running,
+33 cannot stop, 46 no disk space.
+A file fail-start, fail-set or hang-stop in /vz/private/CTID makes a start or set fail, or a stop run into its timeout.
 """
 
 # Imports are few for the reason that containers.py gives.
@@ -23,6 +26,7 @@ import os
 import sys
 
 from opsguide_lab.standin import containers as ct
+from opsguide_lab.standin import limits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +34,6 @@ if TYPE_CHECKING:
 
 COMMAND_FAILED = 8
 LOGGED = ("start", "stop", "restart", "suspend", "resume")
-UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "": 1 << 20}
 
 
 def main(argv: list[str]) -> int:
@@ -57,6 +60,9 @@ def _do(verb: str, words: list[str]) -> int:
         return vzlist(words)
     if verb == "lab-onboot":
         return _onboot()
+    if verb == "lab-limits":
+        limits.hold(ct.find(words[0]))
+        return 0
     if verb == "lab-stop-all":
         return _all(ct.stop, [c for c in ct.all_containers() if c.running])
     if verb in ("create", "destroy") and words:
@@ -155,8 +161,8 @@ def _set(key: str, words: list[str]) -> int:
     one = ct.find(key)
     ct.refuse_locked(one)
     for name, value in _pairs(words).items():
-        if name in ("--memsize", "--ram"):
-            ct.limit_memory(one, _size(value))
+        if limits.known(name):
+            limits.put(one, name, value, "vzctl")
         elif name in ("--hostname", "--onboot", "--name"):
             one.settings[name[2:].upper()] = value
             one.save()
@@ -169,13 +175,6 @@ def _set(key: str, words: list[str]) -> int:
 def _pairs(words: list[str]) -> dict[str, str]:
     rest = [w for w in words if w != "--save"]
     return dict(zip(rest[::2], rest[1::2], strict=False))
-
-
-def _size(text: str) -> int:
-    number, unit = (text[:-1], text[-1].upper()) if text[-1:].isalpha() else (text, "")
-    if not number.isdigit() or unit not in UNITS:
-        raise ct.Refusal(ct.BAD_PARAMETER, f"Invalid memory size: {text}")
-    return int(number) * UNITS[unit]
 
 
 def _suspend(key: str, words: list[str]) -> int:

@@ -2,9 +2,11 @@
 
 usage: vzlist [-a|-S] [-H] [-1] [-j] [-o COLUMN,...] [-s COLUMN] [-h PATTERN] [-N PATTERN] [CTID...]
        -S only those that do not run; -h by host name, -N by name, with the wildcards of a shell
-       columns: ctid status hostname name ip uuid numproc onboot layout private root ostemplate
-                physpages (in use), physpages.b, physpages.l (its limit), all in pages of 4 KiB
-                diskspace (in use by the private area), in blocks of 1 KiB
+       columns: ctid status hostname name ip uuid onboot layout private root ostemplate
+                numproc numfile numtcpsock numiptent physpages swappages (in pages of 4 KiB), each as it is: in use,
+                .m the most held, .b barrier, .l limit, .f how often the limit was met
+                diskspace (in use by the private area), diskspace.s .h (limits), in blocks of 1 KiB
+                cpus cpulimit cpuunits ioprio iolimit (bytes a second) iopslimit
 """
 
 from __future__ import annotations
@@ -12,36 +14,53 @@ from __future__ import annotations
 import sys
 
 from opsguide_lab.standin import containers as ct
+from opsguide_lab.standin import counters
 from opsguide_lab.standin import usage as use
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+KEPT = {"cpus": "-", "cpulimit": "0", "cpuunits": "1000", "ioprio": "4", "iolimit": "0", "iopslimit": "0"}
+
+
+def _counted(name: str, suffix: str) -> Callable[[ct.Container], str]:
+    return lambda one: counters.field(one, name, suffix)
+
+
+def _kept(key: str, without: str) -> Callable[[ct.Container], str]:
+    return lambda one: one.settings.get(key, without)
+
+
 COLUMNS: dict[str, tuple[int, Callable[[ct.Container], str]]] = {
     "ctid": (10, lambda c: str(c.ctid)),
     "veid": (10, lambda c: str(c.ctid)),
     "uuid": (36, lambda c: c.settings.get("UUID", "-")),
-    "numproc": (10, lambda c: str(len(use.processes(c))) if c.running else "-"),
     "status": (-9, lambda c: c.status),
     "ip": (-15, lambda c: c.settings.get("IP_ADDRESS", "-").split("/")[0]),
     "hostname": (-32, lambda c: c.settings.get("HOSTNAME", "-")),
     "name": (-32, lambda c: c.settings.get("NAME", "-")),
     "onboot": (6, lambda c: c.settings.get("ONBOOT", "no")),
-    "physpages": (10, lambda c: str(use.pages(c)) if c.running else "-"),
-    "physpages.b": (10, lambda c: c.settings.get("PHYSPAGES", "-").split(":")[0]),
-    "physpages.l": (10, lambda c: c.settings.get("PHYSPAGES", "-").split(":")[-1]),
     "diskspace": (10, lambda c: str(use.blocks(c))),
+    "diskspace.s": (10, lambda c: c.settings.get("DISKSPACE", "-").split(":")[0]),
+    "diskspace.h": (10, lambda c: c.settings.get("DISKSPACE", "-").split(":")[-1]),
     "private": (-32, lambda c: f"/vz/private/{c.ctid}"),
     "root": (-32, lambda c: str(c.root)),
     "ostemplate": (-16, lambda c: c.settings.get("OSTEMPLATE", "-")),
     "layout": (6, lambda c: "simfs"),
-}
+    **{f"{name}{'.' * bool(suffix)}{suffix}": (10, _counted(name, suffix))
+       for name in counters.KEYS for suffix in ("", "m", "b", "l", "f")},
+    **{name: (10, _kept(name.upper(), without)) for name, without in KEPT.items()},
+}  # fmt: skip
 LONG = {
     "--all": "-a", "--no-header": "-H", "--stopped": "-S", "--json": "-j", "--output": "-o", "--sort": "-s",
     "--hostname": "-h", "--name_filter": "-N",
 }  # fmt: skip
-HEADS = {"ip": "IP_ADDR", "numproc": "NPROC", "physpages": "PHYSP", "physpages.b": "PHYSP.B", "physpages.l": "PHYSP.L"}
+HEADS = {
+    "ip": "IP_ADDR",
+    "numproc": "NPROC",
+    **{f"physpages{s}": f"PHYSP{s.upper()}" for s in ("", ".m", ".b", ".l", ".f")},
+}
 FILTERS = {"h": "hostname", "N": "name"}
 
 

@@ -1,0 +1,36 @@
+"""The items of evidence that a request for another limit (21) must hold, each with words that stand in its command."""
+
+from __future__ import annotations
+
+ITEMS = {
+    "component and version": "jinfo.ini",
+    "the container's configuration": "cat /etc/vz/conf/305.conf",
+    "processes and files: used, peak, limit, fail counter": "numproc,numproc.m,numproc.l,numproc.f",
+    "memory and sockets: used, peak, limit, fail counter": "physpages,physpages.m,physpages.l,physpages.f",
+    "all fail counters, to compare with": "numproc.f,numfile.f,physpages.f",
+    "limits of the kernel, connection tracking": "nf_conntrack_count",
+    "limits of processes": "/proc/[0-9]*/limits",
+    "files and threads of processes": "/task | wc -l",
+    "limits of a shell": "ulimit -a",
+    "properties of the unit": "LimitNOFILE,LimitNPROC,TasksMax,TasksCurrent,MemoryMax",
+    "heap": "ps -C java",
+    "garbage collection": "jstat",
+    "limits of the database": "max_connections",
+    "figures of the database": "Max_used_connections",
+    "limits of nginx, proxysql, pdns, zookeeper": "grep -r -h -s -E",
+    "memcached": "/dev/tcp/127.0.0.1/11211",
+    "zookeeper": "/dev/tcp/127.0.0.1/2181",
+    "mail queue": "postqueue",
+    "settings of the platform": "getconfigkeys",
+    "processes killed for want of memory, platform": "getoomkilledprocesses",
+    "symptoms, counted": "grep -r -c -iE",
+    "symptoms, the last": "grep -r -h -iE",
+    "processes killed for want of memory, kernel": "oom-kill",
+    "how long the methods take": "getversion",
+    "failed units": "systemctl --failed",
+    "memory of the host": "MemTotal",
+    "memory given to all containers": "PHYSPAGES",
+    "room of the host": "df -h /vz",
+    "load of the host": "loadavg",
+    "time": "date -u",
+}
