@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import closing, nullcontext
 from functools import partial
 
 from opsguide.errors import InputError
@@ -77,34 +78,17 @@ class Connections:
         quoting.check(line)
         if not line.strip() or not deadline > 0:
             raise InputError("a command needs a line and a deadline above 0 s", where=host.name)
-        lane = self._new_lane(host) if fresh else self._lane(host)
-        try:
-            return self._run(lane, line, stdin, started, deadline, sink, cancel)
-        finally:
-            if fresh:
-                lane.close()
-
-    def _run(
-        self,
-        lane: Lane,
-        line: str,
-        stdin: bytes,
-        started: float,
-        deadline: float,
-        sink: Sink,
-        cancel: threading.Event | None,
-    ) -> Answer:
-        host = lane.host
-        if host.become is None:
-            return self._send(lane, line, stdin, started, deadline, sink, cancel)
-        gate = self._gate(lane, line, deadline, cancel)
-        if gate is None:
-            return self._send(lane, quoting.as_root(line), stdin, started, deadline, sink, cancel)
-        answer = self._send(lane, gate.line, stdin, started, deadline, gate.before(sink), cancel, gate)
-        if answer.outcome == "ok" and not gate.begun:
-            self._wants_password.discard(host.name)
-            ssh_sudo.refuse(host, gate, gate.said)
-        return answer
+        with closing(self._new_lane(host)) if fresh else nullcontext(self._lane(host)) as lane:
+            if host.become is None:
+                return self._send(lane, line, stdin, started, deadline, sink, cancel)
+            gate = self._gate(lane, line, deadline, cancel)
+            if gate is None:
+                return self._send(lane, quoting.as_root(line), stdin, started, deadline, sink, cancel)
+            answer = self._send(lane, gate.line, stdin, started, deadline, gate.before(sink), cancel, gate)
+            if answer.outcome == "ok" and not gate.begun:
+                self._wants_password.discard(host.name)
+                ssh_sudo.refuse(host, gate, gate.said)
+            return answer
 
     def _send(
         self,
