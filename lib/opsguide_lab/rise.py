@@ -11,6 +11,8 @@ Rules:
 
 from __future__ import annotations
 
+import ctypes
+import os
 from pathlib import Path
 
 from opsguide_lab import access, control, elements, hosts, places, topology, trust
@@ -18,6 +20,8 @@ from opsguide_lab.errors import LabError
 from opsguide_lab.topology import Host
 
 PATIENCE = 60.0
+WATCHES = 3
+"""The inotify instances that one systemd takes."""
 FAILING = "find /vz/lock /vz/private -maxdepth 2 ( -name *.lck -o -name fail-start -o -name hang-stop ) -delete"
 
 
@@ -96,4 +100,18 @@ def _sshd_listens(host: Host) -> bool:
 def _why(host: Host, words: str) -> str:
     log = places.host_folder(host.name) / "console.log"
     tail = log.read_text(errors="replace").splitlines()[-5:] if log.exists() else []
-    return "\n".join([f"{host.name} does not come up: {words}; its console is {log}", *tail])
+    return "\n".join([f"{host.name} does not come up: {words}; its console is {log}", *tail, *_no_watches()])
+
+
+def _no_watches() -> list[str]:
+    """What to do where the machine has no inotify instances left: each systemd of the lab takes three."""
+    kernel = ctypes.CDLL(None, use_errno=True)
+    made = [kernel.inotify_init1(os.O_CLOEXEC) for _ in range(WATCHES)]
+    for one in (fd for fd in made if fd >= 0):
+        os.close(one)
+    if min(made) >= 0:
+        return []
+    limit = Path("/proc/sys/fs/inotify/max_user_instances").read_text().strip()
+    need = WATCHES * (len(topology.HOSTS) + len(topology.CONTAINERS))
+    words = f"no inotify instances are left: the lab needs {need}, fs.inotify.max_user_instances is {limit} for all"
+    return [f"{words}; take another lab down, or raise it with sysctl"]
