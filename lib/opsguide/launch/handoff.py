@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import secrets
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +11,9 @@ from typing import Any
 
 import click
 
-from opsguide.errors import InputError
+from opsguide.errors import FailedError, InputError
 from opsguide.launch import prove
 from opsguide.launch.columns import aligned
-from opsguide.launch.outcome import find, of, sealed
 from opsguide.launch.setting import Group, Setting, json_option, pass_setting, print_json
 from opsguide.record import durable, handoffs, journal
 from opsguide.record.archive import Archive
@@ -27,7 +25,7 @@ NEXT = {"open": "opsguide handoff send {0}", "reopened": "opsguide handoff send 
 
 @click.group("handoff", cls=Group)
 def handoff_command() -> None:
-    """What was asked of Jelastic Operations: list, show, send, confirm."""
+    """What was asked of Jelastic Operations: list, show, send, confirm, withdraw."""
 
 
 def numbers(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -110,7 +108,7 @@ def send_command(setting: Setting, number: str, place: Path, again: bool, as_jso
     """Leave the request as files for Jelastic Support; what was sent once is sent again only with --again."""
     path = handoffs.find(setting.records(), number)
     told = handoffs.tell(path)
-    if told["state"] in handoffs.OVER or (told["state"] in ("sent", "unknown") and not again):
+    if told["state"] in handoffs.OVER or (told["state"] == "sent" and not again):
         raise InputError(f"{path.name} is {told['state']}", next="--again sends it once more, where it is not over")
     folder = request_of(setting, told)
     files = [place / f"{path.name}.{end}" for end in ("md", "json")]
@@ -140,9 +138,12 @@ def confirm_command(
     """
     path = handoffs.find(setting.records(), number)
     told = handoffs.tell(path)
-    if told["state"] not in ("sent", "unknown"):
+    if told["state"] != "sent":
         raise InputError(f"{path.name} is {told['state']}", next=NEXT.get(told["state"], "").format(path.name))
     done = _accepted(setting, path, told, sys.stderr if as_json else sys.stdout)
+    if done["exit"] not in (0, 1):
+        words = f"the acceptance test was not carried out: {done['words']}"
+        raise FailedError(words, where=path.name, next=f"it is still with them; {NEXT['sent'].format(path.name)}")
     state = "failed" if done["exit"] else "confirmed"
     person, hide = done.pop("person"), Redactor(_secrets(setting)).text
     said = {"ticket": hide(ticket), "what": hide(what), "words": done["words"]}
@@ -157,6 +158,22 @@ def confirm_command(
     context.exit(int(done["exit"]))
 
 
+@handoff_command.command("withdraw")
+@click.argument("number", shell_complete=numbers)
+@click.option("--why", required=True, help="Why it is not wanted any more; tell Jelastic Support, too.")
+@json_option
+@pass_setting
+def withdraw_command(setting: Setting, number: str, why: str, as_json: bool) -> None:
+    """Close a hand-off that is not wanted any more: nothing is asked and nothing is sent."""
+    path = handoffs.find(setting.records(), number)
+    told = handoffs.tell(path)
+    if told["state"] in handoffs.OVER:
+        raise InputError(f"{path.name} is {told['state']}", next=f"opsguide handoff show {path.name}")
+    words = Redactor(_secrets(setting)).text(why)
+    handoffs.append(path, "withdrawn", person=getpass.getuser(), run=told["runs"][-1], words=words)
+    print_json(handoffs.tell(path)) if as_json else click.echo(f"WITHDRAWN  {path.name}: {words}")
+
+
 def _secrets(setting: Setting) -> dict[str, str]:
     from opsguide.reach import secrets as references
 
@@ -166,45 +183,25 @@ def _secrets(setting: Setting) -> dict[str, str]:
 
 def _accepted(setting: Setting, path: Path, told: dict[str, Any], out: Any) -> dict[str, Any]:
     """Run the acceptance test: proves of the newest request as looks, then its evidence once more."""
-    from opsguide.wire import Client
-
-    folder = request_of(setting, told)
+    folder, slug = request_of(setting, told), told["slug"]
     intent, request = (json.loads((folder / n).read_bytes()) for n in ("intent.json", "request.json"))
     before = journal.read(folder)
     tests = [a["ask"] | {"acceptance": True} for a in request["acceptance"] if a.get("ask")]
     if not tests:
         raise InputError("the request has no acceptance test that can be asked", where=folder.name)
-    looks = [prove._look(told["slug"], e) | {"expect": None} for e in before
-             if e["type"] == "send" and e["verb"] == "look"
-             and prove._entry(told["slug"], e["template"], e["kind_of"] == "api")]  # fmt: skip
-    launch, since = secrets.token_hex(16), datetime.now(UTC)
-    parameters = {**intent["parameters"], "mode": "plan", "reason": f"acceptance test of hand-off {path.name}"}
+    sent = [e for e in before if e["type"] == "send" and e["verb"] == "look"]
+    looks = [prove.look(slug, e) | {"expect": None} for e in sent
+             if prove.entry_of(slug, e["template"], e["kind_of"] == "api")]  # fmt: skip
+    why = f"acceptance test of hand-off {path.name}"
 
     def say(lines: list[str]) -> None:
         print("\n".join(lines), file=out, flush=True)
 
-    client = Client(setting.platform_file(), setting.records(), "opsguide handoff confirm")
-    try:
-        slug = told["slug"]
-        client.ask(
-            {"do": "begin", "activity": slug, "parameters": parameters, "launch": launch, "confirms": path.name}, say
-        )
-        first, *others = prove.steps(slug)
-        client.ask({"do": "step", "step": first, "applies": True}, say)
-        for one in [*tests, *looks]:
-            client.ask({"do": "look", "step": first, **one}, say)
-        for step in others:
-            client.ask({"do": "step", "step": step, "applies": False})
-        client.ask({"do": "finish"}, say)
-    finally:
-        client.close()
-    found = find(setting.records(), launch, since)
-    assert found is not None
-    record = sealed(found)
-    outcome, after = of(record), journal.read(record)
+    outcome = prove.looked(setting, intent, [*tests, *looks], say, why, "opsguide handoff confirm", confirms=path.name)
+    record = Path(outcome.record)
     return {"run": outcome.run, "exit": outcome.exit, "words": outcome.words, "record": outcome.record,
             "person": json.loads((record / "intent.json").read_bytes())["person"]["name"],
-            "compared": _compared(before, after),
+            "compared": _compared(before, journal.read(record)),
             "not_asked": [a["check"] for a in request["acceptance"] if not a.get("ask")]}  # fmt: skip
 
 

@@ -53,16 +53,32 @@ def prove_command(context: click.Context, setting: Setting, run: str, as_json: b
 
 def again(setting: Setting, run: str, say: Say) -> Outcome:
     """Ask what `run` proved; the outcome is that of the new record."""
-    from opsguide.wire import Client
-
     ref = Archive(setting.records()).find(run)
-    intent, launch, since = json.loads((ref.path / INTENT).read_bytes()), secrets.token_hex(16), datetime.now(UTC)
+    intent = json.loads((ref.path / INTENT).read_bytes())
     asks = proofs(intent, read(ref.path))
     if not asks:
         return Outcome(None, "not-run", 0, f"{ref.run} proved nothing that could be asked again")
-    client = Client(setting.platform_file(), setting.records(), "opsguide prove")
+    why = f"proves again what {intent['run']} proved"
+    outcome = looked(setting, intent, asks, say, why, "opsguide prove", batch=os.environ.get("OPSGUIDE_BATCH", ""))
+    words = f"{len(asks)} of {len(asks)} proves of {ref.run} hold; nothing was changed"
+    return outcome if outcome.exit else replace(outcome, words=words, mode="prove")
+
+
+def looked(
+    setting: Setting, intent: dict[str, Any], asks: list[dict[str, Any]], say: Say, why: str, by: str, **own: str
+) -> Outcome:
+    """Ask looks in a run of their own, with the parameters of the run of `intent`.
+
+    `why` is its reason, `by` the frontend that asks, `own` are more fields of begin.
+
+    What refuses or fails it is on the screen and in its record; without a record the error travels on.
+    """
+    from opsguide.wire import Client
+
+    launch, since = secrets.token_hex(16), datetime.now(UTC)
+    client = Client(setting.platform_file(), setting.records(), by)
     try:
-        _ask(client.ask, intent, {"launch": launch, "batch": os.environ.get("OPSGUIDE_BATCH", "")}, asks, say)
+        _ask(client.ask, intent, {"launch": launch, **own}, asks, say, why)
     except OpsguideError as error:
         print_error(error)
         if find(setting.records(), launch, since) is None:
@@ -71,14 +87,12 @@ def again(setting: Setting, run: str, say: Say) -> Outcome:
         client.close()
     folder = find(setting.records(), launch, since)
     assert folder is not None
-    outcome = of(sealed(folder))
-    words = f"{len(asks)} of {len(asks)} proves of {ref.run} hold; nothing was changed"
-    return outcome if outcome.exit else replace(outcome, words=words, mode="prove")
+    return of(sealed(folder))
 
 
-def _ask(ask: Any, intent: dict[str, Any], own: dict[str, str], asks: list[dict[str, Any]], say: Say) -> None:
+def _ask(ask: Any, intent: dict[str, Any], own: dict[str, str], asks: list[dict[str, Any]], say: Say, why: str) -> None:
     slug = intent["activity"]["slug"]
-    parameters = {**intent["parameters"], "mode": "plan", "reason": f"proves again what {intent['run']} proved"}
+    parameters = {**intent["parameters"], "mode": "plan", "reason": why}
     ask({"do": "begin", "activity": slug, "parameters": parameters, **own}, say)
     first, *others = steps(slug)
     ask({"do": "step", "step": first, "applies": True}, say)
@@ -101,13 +115,13 @@ def proofs(intent: dict[str, Any], events: list[dict[str, Any]]) -> list[dict[st
     met = {e.get("command") for e in events if e["type"] == "answer" and e.get("state") == "ok"}
     sent = [e for e in events if e["type"] == "send" and e["verb"] == "prove" and e.get("command") in met]
     last = {(e["on"], e["template"], json.dumps(e["slots"], sort_keys=True)): e["command"] for e in sent}
-    return [_look(intent["activity"]["slug"], e) for e in sent if e["command"] in last.values()]
+    return [look(intent["activity"]["slug"], e) for e in sent if e["command"] in last.values()]
 
 
-def _look(slug: str, event: dict[str, Any]) -> dict[str, Any]:
-    """One prove as a request: the run's parameters and a container's number are the broker's to fill, others given."""
+def look(slug: str, event: dict[str, Any]) -> dict[str, Any]:
+    """A sent prove or look as a request: parameters and a container's number are the broker's to fill, others given."""
     template, filled, is_api = event["template"], event["slots"], event["kind_of"] == "api"
-    entry = _entry(slug, template, is_api)
+    entry = entry_of(slug, template, is_api)
     args = dict(entry.args or {}) if entry else {}
     what = {"api": template, "args": args} if is_api else {"command": template}
     named = {str(v)[1:-1]: filled.get(k) for k, v in args.items() if str(v).startswith("{")} if is_api else filled
@@ -115,7 +129,8 @@ def _look(slug: str, event: dict[str, Any]) -> dict[str, Any]:
     return {"what": what, "on": [event["on"]], "expect": event["expect"], "slots": given}
 
 
-def _entry(slug: str, template: str, is_api: bool) -> scopes.Entry | None:
+def entry_of(slug: str, template: str, is_api: bool) -> scopes.Entry | None:
+    """The look of a scope with this template; None where it has none (a common look, one of the service map)."""
     scope = scopes.load(slug)
     looks = [e for e in (scope.entries if scope else ()) if e.template == template and e.verb == "look"]
     return next((e for e in looks if (e.args is not None) == is_api), None)

@@ -3,7 +3,9 @@
 - What names it: platform, edition, activity, element, the parameters that matter, the wanted change. The same request
   asked again is the same open one and adds its run as fresh evidence; after its end it is a new one.
 - Its states: open, sent, reopened (an acceptance failed), confirmed, withdrawn.
-- Every event is chained, and the ledger names the last line after each: a cut or edited tail shows.
+- Every event is chained, and the ledger names its line after it: an edited, cut or added tail shows.
+- A crash between the two leaves one line that the ledger does not name: the hand-off is then UNFINISHED, and the next
+  event names it late. More than one is no crash.
 - Time in the vendor's court is the sum of the times from a `sent` to the next `failed`, `confirmed` or `withdrawn`.
 """
 
@@ -20,14 +22,15 @@ from typing import Any
 from opsguide.errors import InputError, TamperedError
 from opsguide.record import chain, durable
 from opsguide.record.archive import HANDOFFS, VERSION
-from opsguide.record.journal import EVENTS, Journal, read
+from opsguide.record.checks import OK, TAMPERED, UNFINISHED, Finding
+from opsguide.record.journal import EVENTS, Journal, read, scan
 from opsguide.record.ledger import HANDOFF, HANDOFF_EVENT, Ledger
 
 FIRST = "handoff.json"
 NUMBER = re.compile(r"\d\d-[a-z0-9][a-z0-9-]*-[0-9a-f]{8}-\d+", re.ASCII)
 NOT_NAMING = ("element", "mode", "follows", "reason", "severity", "impact", "window", "contact", "access", "rollback")
-AFTER = {"opened": "open", "evidence": "", "sending": "", "sent": "sent", "unknown": "unknown", "failed": "reopened",
-         "not-sent": "", "confirmed": "confirmed", "withdrawn": "withdrawn"}  # fmt: skip
+AFTER = {"opened": "open", "evidence": "", "sent": "sent", "failed": "reopened", "confirmed": "confirmed",
+         "withdrawn": "withdrawn"}  # fmt: skip
 OVER = ("confirmed", "withdrawn")
 
 
@@ -60,10 +63,16 @@ def ask(root: Path, fields: Mapping[str, Any], run: str, person: str) -> str:
 
 def append(path: Path, kind: str, **fields: Any) -> None:
     """An event, on the disk and in the ledger when this returns. LockedError while another writes."""
-    journal = Journal(path, FIRST)
+    journal, ledger = Journal(path, FIRST), Ledger(path.parents[1])
     try:
+        entries = [e for e in ledger.read().entries if e.get("run") == path.name]
+        found = check(path, entries)
+        if found.bad:
+            raise TamperedError(f"{found.first_bad}: {found.words}", where=path.name, next="opsguide verify --all")
+        if found.verdict == UNFINISHED:
+            ledger.append(HANDOFF_EVENT, path.name, journal.last)
         journal.append(kind, **fields)
-        Ledger(path.parents[1]).append(HANDOFF_EVENT, path.name, journal.last)
+        ledger.append(HANDOFF_EVENT, path.name, journal.last)
     finally:
         journal.close()
 
@@ -92,7 +101,7 @@ def tell(path: Path) -> dict[str, Any]:
     first, events = chain.parse((path / FIRST).read_bytes()) or {}, list(read(path, FIRST))
     state = next((AFTER[e["type"]] for e in reversed(events) if AFTER.get(e["type"])), "open")
     runs = [e["run"] for e in events if e["type"] in ("opened", "evidence")]
-    court = {"sent": "Jelastic Operations", "unknown": "?", **dict.fromkeys(OVER, "")}.get(state, "you")
+    court = {"sent": "Jelastic Operations", **dict.fromkeys(OVER, "")}.get(state, "you")
     return {**first, "handoff": path.name, "state": state, "court": court, "vendor_seconds": in_court(events),
             "runs": runs, "events": events, "record": str(path)}  # fmt: skip
 
@@ -109,18 +118,27 @@ def in_court(events: list[dict[str, Any]], until: datetime | None = None) -> flo
     return round(total + ((until or datetime.now(UTC)) - since).total_seconds() if since else total, 3)
 
 
-def check(path: Path, entries: list[dict[str, Any]]) -> tuple[str, str]:
-    """(what is bad first, words) of one hand-off against the ledger's lines; ('', '') when it fits."""
+def check(path: Path, entries: list[dict[str, Any]]) -> Finding:
+    """The verdict on the hand-off in `path`; `entries` its lines in the ledger."""
+    first_bad, words = _misfit(path, entries)
+    if first_bad:
+        return Finding(path.name, TAMPERED, first_bad, words)
+    unnamed = len(_lines(path)) - len(entries[1:])
+    if unnamed > 1:
+        line = f"{EVENTS} line {len(entries)}"
+        return Finding(path.name, TAMPERED, line, f"the ledger does not name the last {unnamed} events")
+    return Finding(path.name, UNFINISHED if unnamed else OK, words="the last event is not in the ledger" * unnamed)
+
+
+def _misfit(path: Path, entries: list[dict[str, Any]]) -> tuple[str, str]:
     if not (path / FIRST).is_file():
         return path.name, "the ledger names this hand-off and its folder is gone"
     content = (path / FIRST).read_bytes()
     if not entries or entries[0].get("type") != HANDOFF or entries[0].get("digest") != durable.digest(content):
         return FIRST, f"{FIRST} is not the one that the ledger names"
-    events = (path / EVENTS).read_bytes() if (path / EVENTS).is_file() else b""
-    found = chain.check(events, durable.digest(content))
+    found, lines = scan(path, FIRST), _lines(path)
     if found.fault:
         return f"{EVENTS} line {found.line}", found.fault
-    lines = [durable.digest(line) for line in events.splitlines()]
     named = [entry.get("digest") for entry in entries[1:]]
     for number, (line, said) in enumerate(zip(lines, named, strict=False), 1):
         if line != said:
@@ -128,3 +146,9 @@ def check(path: Path, entries: list[dict[str, Any]]) -> tuple[str, str]:
     if len(lines) < len(named):
         return f"{EVENTS} line {len(lines) + 1}", "the ledger names an event that is gone"
     return "", ""
+
+
+def _lines(path: Path) -> list[str]:
+    """The digests of the whole lines of a hand-off's journal."""
+    events = (path / EVENTS).read_bytes() if (path / EVENTS).is_file() else b""
+    return [durable.digest(line) for line in events.split(b"\n")[:-1]]

@@ -75,11 +75,8 @@ def _handoffs(records: Path, wanted: str | None, entries: list[Event]) -> list[F
     """The findings on all hand-offs, or on the one with the number `wanted`."""
     named = _by_name(entries, OF_HANDOFFS)
     names = [*named, *sorted({path.name for path in handoffs.folders(records)} - named.keys())]
-    found = []
-    for name in (n for n in names if wanted in (None, n)):
-        bad, words = handoffs.check(records / HANDOFFS / name, named.get(name, []))
-        found.append(Finding(name, TAMPERED if bad else OK, bad, words))
-    return found
+    chosen = [name for name in names if wanted in (None, name)]
+    return [handoffs.check(records / HANDOFFS / name, named.get(name, [])) for name in chosen]
 
 
 def first_bad(findings: Iterable[Finding]) -> Finding | None:

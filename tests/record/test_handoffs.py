@@ -1,0 +1,74 @@
+"""The rules of a hand-off's history, one test a sentence; no host is needed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opsguide.errors import TamperedError
+from opsguide.record import handoffs
+from opsguide.record.journal import Journal
+from opsguide.record.verify import verify
+
+RUN, WHO = "20261125T080000Z-logrotate-configuration-hcore1-0123abcd", "operator"
+FIELDS: dict[str, Any] = {
+    "platform": "lab", "edition": "0" * 64, "slug": "logrotate-configuration", "number": 17, "element": "hcore1",
+    "parameters": {"path": "/var/log/a.log", "reason": "one"}, "wanted": [{"what": "rotate"}],
+}  # fmt: skip
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Path:
+    return tmp_path / "handoffs" / handoffs.ask(tmp_path, FIELDS, RUN, WHO)
+
+
+def verdict(path: Path) -> str:
+    return next(f.verdict for f in verify(path.parents[1], path.name) if f.run == path.name)
+
+
+def unnamed(path: Path, kind: str) -> None:
+    """An event that the ledger does not name."""
+    journal = Journal(path, handoffs.FIRST)
+    journal.append(kind, person=WHO, run=RUN)
+    journal.close()
+
+
+def test_the_same_request_is_the_same_open_hand_off_and_another_wish_is_another(one: Path) -> None:
+    root = one.parents[1]
+    again = FIELDS | {"parameters": FIELDS["parameters"] | {"reason": "two"}}
+    assert handoffs.ask(root, again, RUN, WHO) == one.name
+    assert handoffs.ask(root, FIELDS | {"wanted": [{"what": "rotate daily"}]}, RUN, WHO) != one.name
+    assert len(handoffs.tell(one)["runs"]) == 2
+
+
+@pytest.mark.parametrize("end", handoffs.OVER)
+def test_after_its_end_the_same_request_is_a_new_hand_off(one: Path, end: str) -> None:
+    handoffs.append(one, end, person=WHO, run=RUN)
+    assert handoffs.ask(one.parents[1], FIELDS, RUN, WHO) == one.name.removesuffix("1") + "2"
+
+
+def test_a_crash_before_the_ledger_shows_and_the_next_event_names_it_late(one: Path) -> None:
+    assert verdict(one) == "OK"
+    unnamed(one, "sent")
+    assert verdict(one) == "UNFINISHED"
+    handoffs.append(one, "failed", person=WHO, run=RUN)
+    assert verdict(one) == "OK"
+    assert [e["type"] for e in handoffs.tell(one)["events"]] == ["opened", "sent", "failed"]
+
+
+def test_two_events_that_the_ledger_does_not_name_are_no_crash(one: Path) -> None:
+    unnamed(one, "sent")
+    unnamed(one, "confirmed")
+    assert verdict(one) == "TAMPERED"
+    with pytest.raises(TamperedError, match="the last 2 events"):
+        handoffs.append(one, "failed", person=WHO, run=RUN)
+
+
+def test_time_with_the_vendor_is_the_sum_over_all_sendings(one: Path) -> None:
+    at = "2026-11-25T0{}:00:00+00:00"
+    kinds = ("opened", "sent", "sent", "failed", "sent")
+    events = [{"type": kind, "at": at.format(hour)} for hour, kind in enumerate(kinds)]
+    assert handoffs.in_court(events, datetime.fromisoformat(at.format(7))) == (2 + 3) * 3600
