@@ -65,6 +65,21 @@ def desk(tmp_path: Path, lab: Any) -> Iterator[Desk]:
     _nothing_left()
 
 
+@pytest.fixture
+def as_built(lab: Any) -> Iterator[None]:
+    """The platform as its topology says and no fault in force, before and after; nothing stays noted as open."""
+    _as_built(lab)
+    yield
+    _as_built(lab)
+    for note in Path("/var/lib/opsguide-lab/state/open").glob("*.json"):
+        note.unlink()
+
+
+def _as_built(lab: Any) -> None:
+    lab.api_fault("")
+    lab.restore()
+
+
 def _nothing_left() -> None:
     """No hold, note or settlement of an earlier test."""
     state = Path("/var/lib/opsguide-lab/state")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import yaml
 from desk import REPOSITORY, Desk, wait_for
 from stepping import stepped
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("as_built")]
 BOOK = "01-adding-new-host.ipynb"
 SHIPPED = yaml.safe_load((REPOSITORY / "parameters/runs/01-new-01.yml").read_text())
 APPLY = {**SHIPPED, "mode": "apply"}
@@ -24,18 +24,6 @@ HANDED, SECRET_WORDS = "getaddhostcmd", "[hidden: command handed out by the plat
 CURL = '#!/bin/sh\necho "curl $*" | tee -a /root/curl.log >&2\nexec /usr/bin/curl "$@"\n'
 USER = "{kind: user-host, joining: user-host,"
 AS_BUILT = f"new-01: {USER}"
-
-
-@pytest.fixture(autouse=True)
-def as_built(lab) -> Iterator[None]:
-    """The host blank and the platform as its topology says, before and after."""
-    lab.api_fault("")
-    lab.restore()
-    yield
-    lab.api_fault("")
-    lab.restore()
-    for note in (STATE / "open").glob("*.json"):
-        note.unlink()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +13,12 @@ from desk import REPOSITORY, Desk
 from kernels import Hand
 from stepping import stepped
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("as_built")]
 BOOK = "02-user-host-decommission.ipynb"
 APPLY = {"element": "uh-02", "confirm": "uh-02", "mode": "apply", "reason": "the machine goes back"}
 RUN = ("run", "02", "--on", "uh-02", "-p", "confirm=uh-02", "--reason", "the machine goes back")
 NODES = ("node201", "node202", "node203")
 CHANGES = ("edithdnode", "evacuatecontainers", "migratenode", "deletehdnode")
-
-
-@pytest.fixture(autouse=True)
-def as_built(lab) -> Iterator[None]:
-    """The platform as its topology says, before and after."""
-    lab.api_fault("")
-    lab.restore()
-    yield
-    lab.api_fault("")
-    lab.restore()
-    for note in Path("/var/lib/opsguide-lab/state/open").glob("*.json"):
-        note.unlink()
 
 
 @pytest.fixture

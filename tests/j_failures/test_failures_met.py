@@ -15,21 +15,12 @@ import pytest
 
 from desk import Desk, Outcome
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("as_built")]
 AGENT = ("run", "06", "--on", "uh-01", "-p", "service=zabbix-agent", "-p", "settle=1 s", "--reason", "x")
 NGINX = ("run", "06", "--on", "hcore1", "-p", "service=nginx", "-p", "settle=1 s", "--reason", "x")
 NODE = ("run", "06", "--on", "node101", "-p", "service=nginx", "-p", "settle=1 s", "--reason", "x")
 MOTD = ("run", "07", "--on", "uh-01", "-p", "path=/etc/motd", "-p", "settings=owner = me", "--reason", "x")
 LEAVE = ("run", "02", "--on", "uh-02", "-p", "confirm=uh-02", "--reason", "x")
-
-
-@pytest.fixture(autouse=True)
-def as_built(lab) -> Iterator[None]:
-    lab.api_fault("")
-    lab.restore()
-    yield
-    lab.api_fault("")
-    lab.restore()
 
 
 def field(done: Outcome, name: str) -> str:
