@@ -22,14 +22,14 @@ from opsguide.notebook.expect import (
     services,
 )
 from opsguide.notebook.readings import only
-from opsguide.notebook.resources import resource_value
+from opsguide.notebook.resources import memory_given, resource_value
 
 if TYPE_CHECKING:
     from opsguide.notebook.run import Run
 
 __all__ = [
     "amend", "api", "at_least", "at_most", "begin", "differs_from", "equals", "exits", "healthy", "lacks", "matches",
-    "nothing", "only", "resource_value", "says", "services",
+    "memory_given", "nothing", "only", "resource_value", "says", "services",
 ]  # fmt: skip
 
 

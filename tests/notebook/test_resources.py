@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from opsguide.errors import InputError
-from opsguide.notebook.resources import KINDS, resource_value
+from opsguide.notebook.resources import KINDS, memory_given, resource_value
 
 CONFIGURATION = 'NAME="hcore1"\nPHYSPAGES="131072:131072"\nCPULIMIT="150"\nDISKSPACE="131072:131072"\nIOPRIO="4"\n'
 
@@ -67,5 +67,6 @@ def test_the_smaller_one_of_cpus_and_cpulimit_is_what_the_cgroup_holds() -> None
 def test_memory_given_and_guaranteed_is_summed_over_all_containers_with_the_new_value() -> None:
     lines = "".join(f'/etc/vz/conf/{ct}.conf:PHYSPAGES="131072:131072"\n' for ct in (301, 305))
     lines += '/etc/vz/conf/301.conf:MEMGUARANTEE="50"\n'
-    assert resource_value("ram", "1G").sums(lines, 305) == (1536 << 20, 256 << 20)
-    assert resource_value("memguarantee", "100").sums(lines, 305) == (1024 << 20, 768 << 20)
+    assert memory_given(lines) == (1024 << 20, 256 << 20)
+    assert memory_given(lines, resource_value("ram", "1G"), 305) == (1536 << 20, 256 << 20)
+    assert memory_given(lines, resource_value("memguarantee", "100"), 305) == (1024 << 20, 768 << 20)

@@ -81,7 +81,7 @@ class Value:
         """How many cores of a host it needs to have a meaning."""
         return {"cpus": self.amount, "cpulimit": self.amount / 100}.get(self.resource, 0)
 
-    def _with(self, resource: str, configuration: str) -> int:
+    def beside(self, resource: str, configuration: str) -> int:
         """The amount of any resource there once this value is set."""
         return self.amount if resource == self.resource else Value(resource, 0, "").now(configuration).amount
 
@@ -102,7 +102,7 @@ class Value:
 
     def held(self, configuration: str) -> str:
         """A pattern for what the container's cgroup holds, v1 or v2; empty where it holds nothing of it."""
-        ram, cpus, cpulimit = (self._with(name, configuration) for name in ("ram", "cpus", "cpulimit"))
+        ram, cpus, cpulimit = (self.beside(name, configuration) for name in ("ram", "cpus", "cpulimit"))
         quota = min((percent for percent in (100 * cpus, cpulimit) if percent), default=0) * PERIOD // 100
         files = {
             "ram": rf"memory\.(limit_in_bytes|max):{self.amount}$",
@@ -112,22 +112,23 @@ class Value:
         }
         return files.get(self.resource, "")
 
-    def sums(self, configurations: str, ctid: int) -> tuple[int, int]:
-        """Bytes of memory given to all containers of a host, and guaranteed to them, once this value is set.
-
-        `configurations` are lines `FILE:KEY="VALUE"` of all of them, as `grep -H` prints them.
-        """
-        given = guaranteed = 0
-        for file in dict.fromkeys(re.findall(r"^([^:\n]+\.conf):", configurations, re.MULTILINE)):
-            lines = "\n".join(re.findall(rf"^{re.escape(file)}:(.*)$", configurations, re.MULTILINE))
-            mine = self if file.rpartition("/")[2] == f"{ctid}.conf" else NOTHING
-            ram = mine._with("ram", lines)
-            given += ram
-            guaranteed += ram * mine._with("memguarantee", lines) // 100
-        return given, guaranteed
-
 
 NOTHING = Value("", 0, "")
+
+
+def memory_given(configurations: str, new: Value = NOTHING, ctid: int = 0) -> tuple[int, int]:
+    """Bytes of memory given to all containers of a host, and guaranteed to them, once `ctid` has its `new` value.
+
+    `configurations` are lines `FILE:KEY="VALUE"` of all of them, as `grep -H` prints them.
+    """
+    given = guaranteed = 0
+    for file in dict.fromkeys(re.findall(r"^([^:\n]+\.conf):", configurations, re.MULTILINE)):
+        lines = "\n".join(re.findall(rf"^{re.escape(file)}:(.*)$", configurations, re.MULTILINE))
+        mine = new if file.rpartition("/")[2] == f"{ctid}.conf" else NOTHING
+        ram = mine.beside("ram", lines)
+        given += ram
+        guaranteed += ram * mine.beside("memguarantee", lines) // 100
+    return given, guaranteed
 
 
 def resource_value(resource: str, value: str) -> Value:
