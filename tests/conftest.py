@@ -24,6 +24,9 @@ sealed_records = 0
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell's background job ignores Ctrl-C, and so would all that the tests start and interrupt.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # One broker for this test session, apart from the user's own; a Unix socket's path must be short.
     runtime = tempfile.mkdtemp(prefix="opsg-", dir="/tmp")
     config.stash[RUNTIME] = Path(runtime)
