@@ -107,9 +107,9 @@ def test_cancelling_does_not_wait_for_a_host_that_does_not_answer(relayed: tuple
 
 def test_a_frozen_peer_is_found_by_the_watchdog(own: Callable[..., Sshd], opened: Opened) -> None:
     server = own()
-    ssh = opened(server, watchdog=0.5)
-    thread, answers = running(ssh, server.element(), "sleep 20")
-    wait_for(lambda: server.sessions == 1)
+    ssh, got = opened(server, watchdog=0.5), Got()
+    thread, answers = running(ssh, server.element(), "echo begun; sleep 20", sink=got)
+    wait_for(lambda: got.out == b"begun\n")
     server.freeze()
     frozen = time.monotonic()
     thread.join(10)
