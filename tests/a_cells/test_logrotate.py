@@ -128,12 +128,36 @@ def test_a_file_of_the_vendor_is_left_alone(desk: Desk, lab) -> None:
     assert not desk.record().sent("edit", "change")
 
 
-def test_a_plan_of_a_new_rule_changes_nothing(desk: Desk, lab) -> None:
-    done = desk("plan", "17", "-f", str(REPOSITORY / "parameters/runs/17-uh-01-install.yml"))
-    assert done.code == 0, done
-    assert not (root_of(lab, "uh-01") / "etc/logrotate.d/install-site").exists()
+def test_the_plan_of_a_new_rule_shows_it_whole_and_is_carried_out_and_taken_back_exactly(desk: Desk, lab) -> None:
+    rule = root_of(lab, "uh-01") / "etc/logrotate.d/install-site"
+    plan = desk("plan", "17", "-f", str(REPOSITORY / "parameters/runs/17-uh-01-install.yml"))
+    assert plan.code == 0, plan
+    assert not rule.exists()
     assert not desk.record().sent("edit", "change")
-    assert next(e["verb"] for e in desk.record().events("planned")) == "change"
+    (shown,) = desk.record().events("planned")[:1]
+    assert (shown["verb"], "--- /dev/null" in shown["diff"], "+    rotate 6" in shown["diff"]) == ("edit", True, True)
+    done = desk("run", "--plan", "last", "--reason", "as planned")
+    assert done.code == 0, done
+    assert "rotate 6\n" in rule.read_text()
+    assert owner(rule) == (0o644, 0, 0)
+    undo = [e["undo"] for e in desk.record().events("open")][-1]
+    text = rule.read_text()
+    rule.write_text(f"{text}# mine\n")
+    assert lab.inside("uh-01", ["sh", "-c", undo]).returncode == 1, "somebody else has changed it since"
+    rule.write_text(text)
+    assert lab.inside("uh-01", ["sh", "-c", undo]).returncode == 0
+    assert not rule.exists()
+
+
+def test_a_rule_that_has_appeared_since_the_plan_is_left_as_it_is(desk: Desk, lab) -> None:
+    rule = root_of(lab, "uh-01") / "etc/logrotate.d/install-site"
+    desk("plan", "17", "-f", str(REPOSITORY / "parameters/runs/17-uh-01-install.yml"))
+    rule.write_text("# somebody else's\n")
+    done = desk("run", "--plan", "last", "--reason", "as planned")
+    assert done.code == 1, done
+    assert "has changed since the plan" in done.out + done.err
+    assert rule.read_text() == "# somebody else's\n"
+    assert not desk.record().sent("edit", "change")
 
 
 @pytest.mark.parametrize(("name", "element"), [("17-hcore1-nginx", "hcore1"), ("17-node101-nginx", "node101")])
@@ -155,6 +179,7 @@ def test_a_rule_in_a_container_becomes_a_request_and_nothing_changes(desk: Desk,
     assert any("error:" in a["expect"] for a in request["acceptance"])
     told = {"content", "urgency", "truncate", "full_by"}
     assert told <= set(request["parameters"])
-    assert any("rotate 14" in a["expect"] for a in request["acceptance"]) or "rotate 7" in request["wanted"][0]["diff"]
+    assert f"+    rotate {14 if element == 'hcore1' else 7}" in request["wanted"][0]["diff"]
+    assert any("rotate" in a["expect"] for a in request["acceptance"])
     asked_peer = any(" ih-02 -- " in e["command"] for e in request["evidence"])
     assert asked_peer == (element == "hcore1"), "both members of a pair are looked at"

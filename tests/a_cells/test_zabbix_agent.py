@@ -85,7 +85,7 @@ def test_a_bad_item_is_refused_before_it_is_swapped_in_and_the_agent_runs_on(des
     done = as_filed(desk, "uh-01", "-p", "user_parameters=no-command")
     assert done.code == 1, done
     assert "not comma-separated" in done.out + done.err
-    assert (root(lab, "uh-01") / SITE).read_text() == ""
+    assert not (root(lab, "uh-01") / SITE).exists()
     assert not list((root(lab, "uh-01") / SITE).parent.glob(".*opsguide-new"))
     assert (agent(lab, "uh-01"), asked(lab, "uh-01", "agent.ping")) == (before, "1")
 

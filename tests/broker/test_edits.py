@@ -243,6 +243,8 @@ class Recorded:
             return seen
         words = shlex.split(command.target.line)
         words = words[words.index("PATH=$PATH:/usr/sbin:/sbin") + 1 :]
+        if words[0] == "test":
+            return Seen(state="failed" if words[-1] in self.files else "ok")
         if words[0] == "readlink":
             return Seen(text=words[-1] + "\n") if words[-1] in self.files else Seen(state="failed", note="exit 1")
         if words[0] == "stat":
@@ -414,3 +416,111 @@ def test_a_file_that_already_reads_as_wanted_has_nothing_to_change(lab: Platform
     found, _ = edit(lab, "/etc/motd", amend={"settings": ["a = 1"]})
     assert found.prepared().diff == ""
     assert "nothing to change" in found.planned()["words"]
+
+
+# An absent file
+
+RULE = "/etc/logrotate.d/site"
+
+
+def new(lab: Platform, path: str = RULE, text: str = "a\n", **files: bytes) -> tuple[Edit, Recorded]:
+    run = grounds(lab, "uh-01", "logrotate-configuration", path=path, log="/var/log/x", mode="apply", reason="why")
+    recorded = Recorded({path.rpartition("/")[0]: b"", **files})
+    request = {"what": {"command": "{path}"}, "amend": {"content": text}}
+    return Edit(run, recorded, "edit", request), recorded  # type: ignore[arg-type]
+
+
+def test_an_absent_file_is_made_where_its_row_says_so_and_linked_into_its_place(lab: Platform) -> None:
+    found, recorded = new(lab)
+    undo = found.prepared().apply()
+    looks = [f"readlink -e {RULE}", "readlink -e /etc/logrotate.d", f"test ! -e {RULE} -a ! -L {RULE}"]
+    assert recorded.sent[:3] == looks
+    staged = "/etc/logrotate.d/.site.opsguide-new"
+    assert [s for s in recorded.sent[3:] if not s.startswith("sh -c (logrotate")] == [
+        f"install -T -m 644 -o root -g root /dev/null {staged}",
+        f"dd of={staged} conv=fsync status=none",
+        looks[2],
+        f'sh -c ln -T -- "$0" "$1" && rm -f -- "$0" {staged} {RULE} HOLD',
+        f"sha256sum {RULE}",
+    ]
+    assert recorded.stdin == b"a\n"
+    assert undo == f'test "$(sha256sum < {RULE})" = "{edits._digest(recorded.stdin)}  -" && rm -- {RULE}'
+
+
+@pytest.mark.parametrize("text", ["a\n", ""])
+def test_the_difference_of_a_new_file_is_against_nothing_and_the_plan_binds_its_absence(
+    lab: Platform, text: str
+) -> None:
+    event = new(lab, text=text)[0].prepared().planned()
+    assert event["diff"].splitlines()[:2] == (["--- /dev/null", f"+++ {RULE}"] if text else [f"{RULE} is made, empty"])
+    assert "made as 644 root root" in event["words"]
+    assert event["old"] == ""
+
+
+def test_an_absent_file_whose_row_does_not_say_how_it_is_made_is_refused(lab: Platform) -> None:
+    found, recorded = new(lab, "/etc/logrotate.conf")
+    with pytest.raises(RefusedError, match="not a plain file"):
+        found.prepared()
+    assert recorded.sent == ["readlink -e /etc/logrotate.conf"]
+
+
+@pytest.mark.parametrize("state", ["lost", "timeout", "unknown", "not-run"])
+def test_a_file_of_which_nobody_knows_whether_it_is_there_is_not_made(lab: Platform, state: str) -> None:
+    for look in ("readlink -e /etc/logrotate.d/site", "readlink -e /etc/logrotate.d", "test"):
+        found, recorded = new(lab)
+        recorded.answers[look] = Seen(state=state)
+        with pytest.raises(RefusedError):
+            found.prepared()
+
+
+def test_no_folder_is_made_and_none_behind_a_link_is_written_to(lab: Platform) -> None:
+    for real in ("", "/vz/root/101/etc/logrotate.d\n"):
+        found, recorded = new(lab)
+        recorded.answers["readlink -e /etc/logrotate.d/site"] = Seen(state="failed")
+        recorded.answers["readlink -e /etc/logrotate.d"] = Seen(text=real, state="ok" if real else "failed")
+        with pytest.raises(RefusedError, match="is not a plain folder"):
+            found.prepared()
+
+
+def test_a_file_that_appears_before_the_swap_stays_and_the_staged_one_goes(lab: Platform) -> None:
+    found, recorded = new(lab)
+    recorded.after["dd"] = {RULE: b"somebody's\n"}
+    with pytest.raises(FailedError, match="has appeared since"):
+        found.prepared().apply()
+    assert recorded.sent[-1] == "rm -f -- /etc/logrotate.d/.site.opsguide-new"
+    assert not [s for s in recorded.sent if s.endswith("HOLD")]
+
+
+@pytest.mark.parametrize("state", ["timeout", "lost", "unknown"])
+def test_a_new_file_of_which_nobody_knows_whether_it_was_linked_holds_the_element(lab: Platform, state: str) -> None:
+    found, recorded = new(lab)
+    recorded.answers["sh -c ln"] = Seen(state=state)
+    opened: list[str] = []
+    with pytest.raises(UnknownError, match=f"ended {state}"):
+        found.prepared().apply(opened.append)
+    assert not recorded.sent[-1].startswith("rm"), "what is staged may be the file itself by now"
+    assert not opened
+    assert f"sha256sum {RULE}" in found.target.look
+
+
+@pytest.mark.parametrize("there", ["", "file", "link"])
+def test_the_link_into_place_replaces_nothing(lab: Platform, tmp_path: Path, there: str) -> None:
+    staged, path = tmp_path / "staged", tmp_path / "path"
+    staged.write_text("new")
+    if there:
+        path.write_text("old") if there == "file" else path.symlink_to("/nowhere")
+    argv = new(lab)[0].prepared()._moving(str(staged))
+    ended = subprocess.run([*argv[:-1], str(path)], check=False, capture_output=True)
+    assert (ended.returncode == 0) is (there == "")
+    assert staged.exists() is bool(there)
+    assert (path.is_symlink() or path.read_text()) == {"": "new", "file": "old", "link": True}[there]
+
+
+@pytest.mark.parametrize(("now", "left"), [(b"a\n", False), (b"a\nb\n", True)])
+def test_what_takes_a_new_file_back_removes_exactly_what_was_made(
+    lab: Platform, tmp_path: Path, now: bytes, left: bool
+) -> None:
+    undo, there = new(lab)[0].prepared().apply(), tmp_path / "site"
+    there.write_bytes(now)
+    ended = subprocess.run(["sh", "-c", undo.replace(RULE, str(there))], check=False)
+    assert (there.exists(), ended.returncode) == (left, int(left))

@@ -96,3 +96,50 @@ def test_a_link_to_a_file_of_another_activity_is_not_read(desk: Desk, raw, file:
         answer = run.verb(verb, "look", "cat {path}")
         assert verb == "prove" or "/etc/shadow belongs to" in answer["error"]["words"]
     assert [s["template"] for s in desk.record().sent("look")] == [f"readlink -m {PATH}"]
+
+
+def make(raw, path: str, activity: str = "logrotate-configuration", **more: str):
+    run = raw()
+    parameters = {"element": "uh-02", "path": path, "mode": "apply", "reason": "test", "service": None, "settle": None}
+    begun = run.begin(activity=activity, parameters={**parameters, **more})
+    assert "done" in begun, begun
+    run.step("look")
+    return run.ask({"do": "edit", "step": "look", "what": {"command": "{path}"}, "amend": {"content": "# x\n"}})
+
+
+def test_an_absent_file_is_made_with_the_mode_and_owner_of_its_row_and_nothing_is_left_beside_it(raw, lab) -> None:
+    made = Path(lab.host_root("uh-02")) / "etc/logrotate.d/zz-new"
+    try:
+        assert make(raw, "/etc/logrotate.d/zz-new", log="/var/log/x") == {"done": None}
+        found = made.stat()
+        assert (found.st_mode & 0o7777, found.st_uid, found.st_gid, found.st_nlink) == (0o644, 0, 0, 1)
+        assert made.read_text() == "# x\n"
+        assert not [p.name for p in made.parent.iterdir() if "opsguide-new" in p.name]
+    finally:
+        made.unlink(missing_ok=True)
+
+
+def test_a_link_that_leads_nowhere_is_not_followed_to_make_a_file(raw, lab) -> None:
+    link, there = (Path(lab.host_root("uh-02")) / p for p in ("etc/logrotate.d/zz-new", "root/zz-there"))
+    link.symlink_to("/root/zz-there")
+    try:
+        answer = make(raw, "/etc/logrotate.d/zz-new", log="/var/log/x")
+        assert "not a plain file" in answer["error"]["words"]
+        assert link.is_symlink()
+        assert not there.exists()
+    finally:
+        link.unlink()
+
+
+def test_a_folder_that_is_absent_is_not_made(raw, lab) -> None:
+    folder = Path(lab.host_root("uh-02")) / "etc/zabbix/zabbix_agentd.d"
+    assert not folder.exists()
+    more = {"servers": ["10.64.1.20"], "hostname": "x"}
+    answer = make(raw, "/etc/zabbix/zabbix_agentd.d/site.conf", "zabbix-agent-configuration", **more)
+    assert "zabbix_agentd.d is not a plain folder" in answer["error"]["words"]
+    assert not folder.exists()
+
+
+def test_an_absent_file_is_not_made_where_its_row_does_not_say_how(raw, lab) -> None:
+    assert "not a plain file" in make(raw, PATH, "editing-system-files")["error"]["words"]
+    assert not (Path(lab.host_root("uh-02")) / PATH[1:]).exists()

@@ -78,6 +78,8 @@ def test_every_key_of_a_shipped_scope_is_known_and_every_bound_argument_is_told(
         ('[parameters.a]\ntype = "str"\ndefault = ""\n', "parameters.a: key help is missing"),
         ('[parameters.a]\ntype = "text"\ndefault = ""\nhelp = "x"\n', "types: str, int, float, bool, list[str]"),
         ('[related]\nuser-host = "peer"\n', "related, key user-host: a list of texts belongs here"),
+        ('[[file]]\npath = "/a"\ncreate = "666 root root"\n', "/a: create is mode, owner and group"),
+        ('[[file]]\npath = "/a"\ncreate = "4755 root root"\n', "/a: create is mode, owner and group"),
         ('[[file]]\npth = "/etc/motd"\n', "file 1: unknown key pth; did you mean path?"),
     ],
 )

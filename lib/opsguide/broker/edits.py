@@ -10,6 +10,9 @@
 - The staged file's name starts with a dot, so that no daemon reads it; it is removed when nothing is swapped.
 - The file must still be what the difference was made from; otherwise nothing is changed.
 - The swap is the change: only it can leave the file in an unknown state.
+- A file that is absent is made only where its row says so (`create`: mode, owner and group), in a folder that is there.
+  Its difference is against nothing. It is linked into its place, which replaces nothing: what appeared there meanwhile
+  stays as it is. What takes it back removes the file only while it reads as it was made.
 """
 
 from __future__ import annotations
@@ -48,30 +51,53 @@ class Edit:
     old: bytes = b""
     new: bytes = b""
     diff: str = ""
+    makes: str = ""
 
     def prepared(self) -> Edit:
         """Read the file and make the difference. RefusedError for a path that is not this activity's."""
         self.path = self._named(str(self.request["what"].get("command", "")))
         refuse_others(self.grounds, self.path, self.asked)
         real = self._run("look", ["readlink", "-e", self.path])
-        if real.state != "ok" or real.text.strip() != self.path:
+        if real.state == "ok" and real.text.strip() == self.path:
+            self._refuse_odd(self._run("look", ["stat", "-c", "%h %s %F", self.path]))
+            self.old = self._read()
+        elif not self._may_make(real):
             raise RefusedError(
-                f"{self.path} is not a plain file of that path: {real.text.strip() or 'it does not exist'}",
+                f"{self.path} is not a plain file of that path: {real.text.strip() or 'nothing that exists'}",
                 where=self.grounds.element.name,
                 next="edit the file that the link leads to, if this activity owns it",
             )
-        self._refuse_odd(self._run("look", ["stat", "-c", "%h %s %F", self.path]))
-        self.old = self._read()
         self.new = amended(self.old, self.request.get("amend") or {}, self.path)
-        self.diff = difference(self.old, self.new, self.path)
-        if not self.diff and self.old != self.new:
-            self.diff = f"{self.path} differs in bytes that are not UTF-8 text"
+        self.diff = difference(self.old, self.new, self.path, "/dev/null" if self.makes else "")
+        if not self.diff and (self.makes or self.old != self.new):
+            self.diff = f"{self.path} {'is made, empty' if self.makes else 'differs in bytes that are not UTF-8 text'}"
         return self
+
+    def _may_make(self, real: Seen) -> bool:
+        """Whether nothing at all is there, in a folder that is, and the file's row says how it is made."""
+        rule, folder = self.grounds.scope.file(self.path), self.path.rpartition("/")[0] or "/"
+        if not rule or not rule.create or real.state != "failed":
+            return False
+        there = self._run("look", ["readlink", "-e", folder])
+        if there.state != "ok" or there.text.strip() != folder:
+            raise RefusedError(
+                f"{folder} is not a plain folder: {there.text.strip() or 'it does not exist'}",
+                where=self.grounds.element.name,
+                next=f"an edit makes {self.path}, never its folder: see why the folder is not there",
+            )
+        if self._absent().state != "ok":
+            return False
+        self.makes = rule.create
+        return True
+
+    def _absent(self) -> Seen:
+        return self._run("look", ["test", "!", "-e", self.path, "-a", "!", "-L", self.path])
 
     def planned(self) -> dict[str, Any]:
         """The fields of the `planned` event: the difference and both digests."""
         same = "" if self.diff else "the file already reads as wanted; nothing to change"
-        words = same or f"sha256 {_digest(self.old)[:12]} becomes {_digest(self.new)[:12]}"
+        made = f"it does not exist, and is made as {self.makes}, sha256 {_digest(self.new)[:12]}" if self.makes else ""
+        words = same or made or f"sha256 {_digest(self.old)[:12]} becomes {_digest(self.new)[:12]}"
         return {
             "command": self.commands.number(),
             "step": self.step,
@@ -83,7 +109,7 @@ class Edit:
             "diff": self.diff,
             "path": self.path,
             "key": self.key,
-            "old": _digest(self.old),
+            "old": "" if self.makes else _digest(self.old),
             "new": _digest(self.new),
         }
 
@@ -105,10 +131,11 @@ class Edit:
         folder, _, name = self.path.rpartition("/")
         staged = f"{folder}/.{name}.opsguide-new"
         backup = f"{BACKUPS}/{self.commands.run}{self.path}"
-        self._must(["mkdir", "-p", "-m", "700", backup.rpartition("/")[0]], "the backup folder")
-        self._must(["cp", "-a", "--", self.path, backup], "the backup")
+        if not self.makes:
+            self._must(["mkdir", "-p", "-m", "700", backup.rpartition("/")[0]], "the backup folder")
+            self._must(["cp", "-a", "--", self.path, backup], "the backup")
         try:
-            self._must(["cp", "-a", "--", self.path, staged], "the staged file")
+            self._must(self._staging(staged), "the staged file")
             self._must(["dd", f"of={staged}", "conv=fsync", "status=none"], "the staged text", stdin=self.new)
             self._check(staged)
             self._unchanged()
@@ -116,18 +143,33 @@ class Edit:
         except FailedError:
             self._run("edit", ["rm", "-f", "--", staged], always=True)
             raise
-        undo = f"cp -a {quoting.quoted(backup)} {quoting.quoted(self.path)}"
+        path = quoting.quoted(self.path)
+        undo = f"cp -a {quoting.quoted(backup)} {path}"
+        if self.makes:
+            undo = f'test "$(sha256sum < {path})" = "{_digest(self.new)}  -" && rm -- {path}'
         swapped(undo)
         self._compare()
         return undo
 
+    def _staging(self, staged: str) -> list[str]:
+        if not self.makes:
+            return ["cp", "-a", "--", self.path, staged]
+        mode, owner, group = self.makes.split()
+        return ["install", "-T", "-m", mode, "-o", owner, "-g", group, "/dev/null", staged]
+
+    def _moving(self, staged: str) -> list[str]:
+        if not self.makes:
+            return ["mv", "-T", "--", staged, self.path]
+        return ["sh", "-c", 'ln -T -- "$0" "$1" && rm -f -- "$0"', staged, self.path]
+
     def _swap(self, staged: str, backup: str) -> None:
-        seen = self._run("edit", ["mv", "-T", "--", staged, self.path], hold=True)
+        seen = self._run("edit", self._moving(staged), hold=True)
         if seen.state in UNCLEAR:
+            look = "see whether it is there" if self.makes else f"compare it with {backup}"
             raise UnknownError(
                 f"the swap of {self.path} ended {seen.state}",
                 where=self.grounds.element.name,
-                next=f"compare it with {backup}, then: opsguide resume {self.commands.run} --found …",
+                next=f"{look}, then: opsguide resume {self.commands.run} --found …",
             )
         if seen.state != "ok":
             raise FailedError(f"{self.path} could not be swapped: {seen.note}", where=self.grounds.element.name)
@@ -156,9 +198,10 @@ class Edit:
             self._must(words, "the file's own check")
 
     def _unchanged(self) -> None:
-        if self._read() != self.old:
+        same = self._absent().state == "ok" if self.makes else self._read() == self.old
+        if not same:
             raise FailedError(
-                f"{self.path} has changed since the difference was made",
+                f"{self.path} has {'appeared' if self.makes else 'changed'} since the difference was made",
                 where=self.grounds.element.name,
                 next="run the step again to see the difference against the file as it is now",
             )
@@ -178,7 +221,7 @@ class Edit:
                 where=self.grounds.element.name,
                 command=str(seen.sent.get("line", "")),
                 answer=seen.last,
-                next="the old file is still in place; mend what the host answered, then run the step again",
+                next="the file is as it was; mend what the host answered, then run the step again",
             )
         return seen
 
@@ -275,11 +318,11 @@ def patched(text: str, patch: str) -> str:
     return "".join(line + "\n" for line in lines)
 
 
-def difference(old: bytes, new: bytes, path: str) -> str:
-    """The unified diff, empty when both are the same."""
+def difference(old: bytes, new: bytes, path: str, named: str = "") -> str:
+    """The unified diff, empty when both are the same; `named` stands for the old file in place of its path."""
     before, after = (_lines(content.decode("utf-8", "backslashreplace")) for content in (old, new))
     end = "\n\\ No newline at end of file\n"
-    found = difflib.unified_diff(before, after, path, path)
+    found = difflib.unified_diff(before, after, named or path, path)
     return "".join(line if line.endswith("\n") else line + end for line in found)
 
 

@@ -58,7 +58,8 @@ def compare_with_plan(work: Work) -> None:
 def _compare_planned(work: Work, planned: dict[str, Any], plan: str) -> None:
     if planned["verb"] == "edit":
         ask = own(work.grounds.platform, work.grounds.element, ["sha256sum", planned["path"]])
-        command = Command(ask, "look", planned["step"], ask.entry.deadline, screen="failure", judged=False)
+        screen = "failure" if planned["old"] else "nothing"
+        command = Command(ask, "look", planned["step"], ask.entry.deadline, screen=screen, judged=False)
         pins.refuse_other_file(planned, work.commands.send(command).text, plan)
     elif planned.get("pin"):
         request = {"what": planned["what"], "on": [planned["on"]]}

@@ -25,7 +25,7 @@ CHANGE = {"step": STEP, "settle": TEXT, "unproven": TEXT, "effect": TEXT, "undo"
           "already": NUMBERS, "independent": FLAG, "handed": TABLE}  # fmt: skip
 RECORD = {"arg": TEXT, "read": TEXT, "must": TEXTS, "later": FLAG}
 HANDED = {"api": TEXT, "args": TABLE, "unless": TEXT}
-EDITED = {"path": TEXT, "check": TEXT, "source": TEXT}
+EDITED = {"path": TEXT, "check": TEXT, "create": TEXT, "source": TEXT}
 NEEDED = {"file": ("steps",), "parameter": ("type", "default", "help"), "record": ("arg", "read"), "handed": ("api",),
           "path": ("path",)}  # fmt: skip
 

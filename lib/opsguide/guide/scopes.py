@@ -21,7 +21,7 @@
   `@row` is a word that only a row of each= can fill.
 - Common looks belong to every scope; looks of the service map belong to the run that named the service.
 - A path belongs to an activity; only that activity's runs edit it, and a refusal names its runbook.
-- A star in a file's path stays within its folder.
+- A star in a file's path stays within its folder. An absent file is made only as `create` says: mode, owner, group.
 - Its keys are those of scope_keys, which refuses all others.
 - A slot that stands nowhere, and a command that no shell could split, are refused.
 """
@@ -48,6 +48,7 @@ RELATED = ("peer", "peers", "containers", *KINDS)
 EFFECTS = ("takes-out", "puts-back", "empties", "removes", "reboots", "arms")
 BOUND = ("@ctid", "@row", "@handed", "@made")
 PLACES = ("element", "host")
+CREATE = re.compile(r"[0-7][0-7][0145] [a-z_][a-z0-9_-]* [a-z_][a-z0-9_-]*")
 
 
 @dataclass(frozen=True)
@@ -116,11 +117,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class FileRule:
-    """A file that the activity may edit: its glob, and its own check (`{staged}` is the staged file)."""
+    """A file that the activity may edit: its glob, and its own check (`{staged}` is the staged file).
+
+    `create`: mode, owner and group with which an absent one is made; empty: an absent one is refused.
+    """
 
     path: str
     check: str = ""
     source: str = ""
+    create: str = ""
 
 
 @dataclass(frozen=True)
@@ -196,7 +201,7 @@ def _scope(activity: str, table: dict[str, Any], digest: str) -> Scope:
         tuple(table["steps"]),
         Parameters(parameters),
         (*entries, *common_looks()),
-        tuple(FileRule(**row) for row in table.get("file", [])),
+        tuple(_file(row) for row in table.get("file", [])),
         related,
         table.get("service", ""),
     )
@@ -218,6 +223,13 @@ def _hold_places(entry: Entry, entries: list[Entry], steps: list[str]) -> None:
         raise ValueError(f"{entry.template}: fresh is of a look that is a command")
     if entry.at not in PLACES:
         raise ValueError(f"{entry.template}: at is one of {', '.join(PLACES)}")
+
+
+def _file(row: dict[str, Any]) -> FileRule:
+    found = FileRule(**row)
+    if found.create and not CREATE.fullmatch(found.create):
+        raise ValueError(f"{found.path}: create is mode, owner and group, like 644 root root; nobody else may write")
+    return found
 
 
 def _parameter(name: str, fields: dict[str, Any]) -> Parameter:

@@ -41,7 +41,7 @@ def _of_scope(scope: Scope, kinds: list[str]) -> dict[str, Any]:
         "commands": {kind: [_entry(e) for e in own if kind in e.kinds] for kind in kinds},
         "related": {kind: list(names) for kind, names in scope.related.items()},
         "invariants": invariants.load().applying({e.effect for e in own}),
-        "files": [{"path": f.path, "check": f.check} for f in scope.files],
+        "files": [{"path": f.path, "check": f.check, "create": f.create} for f in scope.files],
     }
 
 
@@ -84,7 +84,8 @@ def lines(found: dict[str, Any]) -> list[str]:
         denied = [(where, text) for where, rows in found["services"].items() for text in rows["denied"]]
         said += ["  refused", *aligned(denied, "    ")]
     if found["files"]:
-        said += ["", "Files", *aligned([(f["path"], f["check"]) for f in found["files"]], "  ")]
+        made = [(f["path"], f["create"] and f"made as {f['create']}", f["check"]) for f in found["files"]]
+        said += ["", "Files", *aligned(made, "  ")]
     said += ["", "Commands of the scope (beside the common looks)"]
     for kind, rows in found["commands"].items():
         said += [f"  on {words(kind)}" if rows else f"  on {words(kind)}: none"]
