@@ -137,8 +137,21 @@ def test_a_cell_that_does_not_apply_names_the_activity_that_does() -> None:
     )
 
 
-def test_a_cell_without_another_activity_names_the_kinds_that_this_one_is_for() -> None:
-    assert decide(SEED, "ssl-certificates-update", UH).next == "this activity is for: infrastructure container"
+def test_a_cell_without_another_activity_names_where_this_one_is_run() -> None:
+    said = decide(SEED, "uploader-configuration", UH).next
+    assert said == "Uploader Configuration is run on an infrastructure container: opsguide show uploader-configuration"
+    assert (
+        "a user host or an infrastructure host, which carries the container"
+        in decide(SEED, "backup-and-restore", EC).next
+    )
+
+
+def test_every_refusal_of_a_cell_names_an_activity_and_the_command_that_shows_it() -> None:
+    refused = [cell for cell, party in EXPECTED.items() if party == "-"]
+    assert len(refused) == 37
+    for slug, kind in refused:
+        words, _, shown = decide(SEED, slug, kind).next.rpartition(": opsguide show ")
+        assert words.startswith(SEED.activity(shown).title)
 
 
 def test_each_activity_that_is_named_instead_applies_and_stands_for_a_cell_that_does_not() -> None:
@@ -151,12 +164,13 @@ def test_each_activity_that_is_named_instead_applies_and_stands_for_a_cell_that_
 def test_an_activity_named_instead_is_not_named_where_another_edition_does_not_have_it_for_that_kind() -> None:
     cells = {**SEED.cells, ("restarting-processes", EC): kinds.NOT_APPLICABLE}
     verdict = decide(replace(SEED, cells=cells), "rebooting-host-container", EC)
-    assert verdict.next == "this activity is for: user host, infrastructure host, infrastructure container"
+    where = "a user host or an infrastructure host or an infrastructure container"
+    assert verdict.next == f"Rebooting Host/Container is run on {where}: opsguide show rebooting-host-container"
 
 
 def test_an_activity_that_applies_nowhere_leads_to_the_guides_first_note() -> None:
     cells = {**SEED.cells, **{("ssl-certificates-update", k): kinds.NOT_APPLICABLE for k in kinds.KINDS}}
-    assert decide(replace(SEED, cells=cells), "ssl-certificates-update", UH).next == kinds.NOTE_1
+    assert decide(replace(SEED, cells=cells), "ssl-certificates-update", EC).next == kinds.NOTE_1
 
 
 @pytest.mark.parametrize("cell", EXPECTED, ids="-x-".join)

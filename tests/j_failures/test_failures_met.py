@@ -69,6 +69,7 @@ def test_an_invalid_configuration_is_named_before_anything_is_changed(desk: Desk
     may_go_on(desk, done)
     assert 'unknown directive "nonsense" in /etc/nginx/nginx.conf' in done.out
     assert "nginx.conf test failed" in field(done, "answer")
+    assert "opsguide may editing-system-files hcore1" in field(done, "next"), "the runbook that mends it is named"
     assert not desk.record().sent("change")
     assert desk("resume", "last").code == 0
 

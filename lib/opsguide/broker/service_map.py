@@ -158,7 +158,7 @@ def texts(states: list[State]) -> dict[str, str]:
     return found
 
 
-def error(bad: list[State], runbook: str) -> FailedError:
+def error(bad: list[State], then: str) -> FailedError:
     """What an operator reads of checks that are not healthy."""
     first, count = bad[0], len(bad)
     names = ", ".join(f"{one.name} on {one.target.element.name}" for one in bad[:4]) + (" …" if count > 4 else "")
@@ -167,7 +167,7 @@ def error(bad: list[State], runbook: str) -> FailedError:
         where=first.target.element.name,
         command=first.target.shown,
         answer=first.words,
-        next=f'see "If it goes wrong" in runbooks/{runbook}; nothing was repeated',
+        next=then,
     )
 
 

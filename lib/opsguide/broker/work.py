@@ -17,7 +17,7 @@ from opsguide.broker.reboots import Reboots
 from opsguide.broker.state import State
 from opsguide.broker.targets import TIMEOUT_GRACE, Grounds, Target, own, refuse_into_containers, targets
 from opsguide.errors import FailedError, InputError, RefusedError, UnknownError
-from opsguide.guide import expectations, scopes
+from opsguide.guide import expectations, mends, scopes
 from opsguide.guide.durations import duration
 
 
@@ -181,7 +181,7 @@ class Work:
         words = {"not-run": "nothing was sent"}.get(
             seen.state, f"the {verb} {'failed' if seen.state == 'failed' else seen.state}"
         )
-        then = f'see "If it goes wrong" in runbooks/{self.commands.runbook}; nothing was repeated'
+        then = self._way_on(target, f"{seen.text}\n{seen.fields.get('err') or ''}")
         return FailedError(f"{words}: {seen.note}", where=where, command=target.shown, answer=answer, next=then)
 
     def unhealthy(self, verb: str, bad: list[service_map.State]) -> FailedError:
@@ -190,7 +190,14 @@ class Work:
         self.steps.fail("interrupt" if self.commands.cancel.is_set() else verb, (verb, "services"), first.target.shown)
         for what in self.open.values():
             self.commands.show({"type": "open", **what})
-        return service_map.error(bad, self.commands.runbook)
+        return service_map.error(bad, self._way_on(first.target, first.words))
+
+    def _way_on(self, target: Target, answer: str) -> str:
+        """What to do about a failure: this runbook's own words, and the activity that mends what was found."""
+        then = f'see "If it goes wrong" in runbooks/{self.commands.runbook}; nothing was repeated'
+        found = mends.mend(target.element.kind, target.said, answer, but=self.grounds.scope.activity)
+        more = f"; for {found.what}: opsguide may {found.activity} {target.element.name}" if found else ""
+        return then + more
 
 
 def template_of(request: dict[str, Any]) -> str:

@@ -29,13 +29,16 @@ APPLIES_INSTEAD = {
     ("container-firewall-configuration", "user-host"): "host-firewall-configuration",
     ("container-firewall-configuration", "infrastructure-host"): "host-firewall-configuration",
     ("infrastructure-migration-to-a-new-host", "user-host"): "user-host-decommission",
-    ("infrastructure-migration-to-a-new-host", "infrastructure-container"): "rebooting-host-container",
     ("infrastructure-container-limits-configuration", "user-host"): "editing-system-files",
     ("infrastructure-container-limits-configuration", "infrastructure-host"): "editing-system-files",
+    ("ssl-certificates-update", "user-host"): "editing-system-files",
+    ("ssl-certificates-update", "infrastructure-host"): "editing-system-files",
     ("managing-jca-accounts", "user-host"): "managing-os-user-accounts",
     ("managing-jca-accounts", "infrastructure-container"): "managing-os-user-accounts",
     ("managing-jca-accounts", "end-user-container"): "managing-os-user-accounts",
 }
+
+ON_ITS_HOST = ("backup-and-restore",)  # a container is saved and restored through the host that carries it
 
 
 @dataclass(frozen=True)
@@ -77,14 +80,18 @@ def decide(edition: Edition, slug: str, kind: str, mode: str = "plan") -> Decisi
 
 
 def instead(edition: Edition, slug: str, kind: str) -> str:
-    """The next step where a cell is N/A: the activity that applies, or the kinds that this one is for."""
+    """The next step where a cell is N/A, with the name of an activity: one that applies, or where this one does."""
     other = APPLIES_INSTEAD.get((slug, kind))
     if other and any(a.slug == other for a in edition.activities):
         who = edition.party(other, kind)
         if who != kinds.NOT_APPLICABLE:
             return f"{edition.activity(other).title} applies to {article(kind)} ({who}): opsguide show {other}"
-    fit = [kinds.words(k) for k in kinds.KINDS if edition.cells.get((slug, k)) not in (None, kinds.NOT_APPLICABLE)]
-    return f"this activity is for: {', '.join(fit)}" if fit else kinds.NOTE_1
+    fit = [k for k in kinds.KINDS if edition.cells.get((slug, k)) not in (None, kinds.NOT_APPLICABLE)]
+    if not fit:
+        return kinds.NOTE_1
+    where = " or ".join(map(article, fit))
+    through = ", which carries the container" if slug in ON_ITS_HOST and kind.endswith("container") else ""
+    return f"{edition.activity(slug).title} is run on {where}{through}: opsguide show {slug}"
 
 
 def article(kind: str) -> str:
