@@ -6,6 +6,7 @@ __version__ = "0.1.0"
 
 from typing import TYPE_CHECKING, Any
 
+from opsguide.notebook.accounts import days_until, jca_accounts, panel_steps
 from opsguide.notebook.expect import (
     amend,
     api,
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
     from opsguide.notebook.run import Run
 
 __all__ = [
-    "amend", "api", "at_least", "at_most", "begin", "differs_from", "equals", "exits", "healthy", "lacks", "matches",
-    "memory_given", "nothing", "only", "resource_value", "says", "services",
+    "amend", "api", "at_least", "at_most", "begin", "days_until", "differs_from", "equals", "exits", "healthy",
+    "jca_accounts", "lacks", "matches", "memory_given", "nothing", "only", "panel_steps", "resource_value", "says",
+    "services",
 ]  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from opsguide_lab.elements import (
     free_disk,
     host_root,
     inside,
+    panel,
     restore_host_key,
     sshd_logins,
     sshd_sessions,
@@ -28,8 +29,8 @@ from opsguide_lab.lab import HostState, status
 
 __all__ = [
     "HostState", "LabError", "api_fault", "api_requests", "change_host_key", "container_root", "down", "fault",
-    "faults", "fill_disk", "free_disk", "host_root", "inside", "missing", "reset", "restore", "restore_host_key",
-    "sshd_logins", "sshd_sessions", "status", "up",
+    "faults", "fill_disk", "free_disk", "host_root", "inside", "missing", "panel", "reset", "restore",
+    "restore_host_key", "sshd_logins", "sshd_sessions", "status", "up",
 ]  # fmt: skip
 
 

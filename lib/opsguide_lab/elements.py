@@ -90,6 +90,11 @@ def api_fault(word: str) -> None:
     control.ask(places.API_SOCKET, do="fault", word=word)
 
 
+def panel(action: str, login: str, role: str = "") -> None:
+    """What an operator does in the admin panel, under Access Control: add, change-role or remove."""
+    control.ask(places.API_SOCKET, do="panel", action=action, login=login, role=role)
+
+
 def api_requests() -> list[dict[str, Any]]:
     """Every call that reached the platform API, oldest first: at, method, args (no session), session, result."""
     log = places.API / "requests.jsonl"

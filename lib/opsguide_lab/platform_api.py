@@ -3,7 +3,7 @@
 Rules:
 - A host that joins asks below /join/ with the key of its command: see `platform_joining`. Of calls:
 - The HTTP status is always 200; `result` 0 is success, 8202 is a wrong session, 5 something that is not there.
-- A session is the token of the lab, as `session` or `token`.
+- A session is the token of the lab or of a user, as `session` or `token`: who may call what is in `platform_people`.
 - Every call that arrives is a line in `requests.jsonl`, written before it is answered; no session is in it.
 - It can be told to fail: see `platform_faults`.
 - Containers that were being moved when the last process died are settled as soon as this one runs.
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import hmac
 import json
 import re
 import sys
@@ -23,13 +22,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from opsguide_lab import control, platform_faults, platform_joining, platform_moves, platform_state
-from opsguide_lab.places import API, API_SOCKET, API_TOKEN
+from opsguide_lab import control, platform_faults, platform_joining, platform_moves, platform_people, platform_state
+from opsguide_lab.errors import LabError
+from opsguide_lab.places import API, API_SOCKET
 from opsguide_lab.platform_answers import DENIED, NOT_FOUND, Failure
 from opsguide_lab.platform_methods import METHODS, SLOW, contradicted
 from opsguide_lab.topology import API_ADDRESS, API_PORT
 
-PATHS = re.compile(r"/(?:1\.0|JElastic|JBilling)/([a-z]+)/([a-z]+)/rest/([a-z]+)", re.IGNORECASE)
+PATHS = re.compile(r"/(?:1\.0|JElastic|JBilling)/([a-z]+)/([a-z]+)/rest/([a-z0-9]+)", re.IGNORECASE)
 LIMIT = 1 << 20
 
 
@@ -61,11 +61,21 @@ class Platform:
         match question["do"]:
             case "fault":
                 return self._break(str(question["word"]))
+            case "panel":
+                return self._panel(*(str(question[name]) for name in ("action", "login", "role")))
             case "renew":
                 if not platform_moves.end_all(self.state):
                     return {"error": "a container that is being moved does not arrive"}
                 self.state.renew()
         return {"word": self.state.fault}
+
+    def _panel(self, action: str, login: str, role: str) -> dict[str, Any]:
+        try:
+            with self.lock:
+                platform_people.panel(self.state, action, login, role)
+        except LabError as error:
+            return {"error": str(error)}
+        return {}
 
     def _break(self, word: str) -> dict[str, Any]:
         if not platform_faults.known(word):
@@ -87,14 +97,17 @@ class Platform:
         """One call: written down, then done."""
         token = arguments.pop("session", "") or arguments.pop("token", "")
         arguments.pop("token", None)
-        valid = hmac.compare_digest(token.encode(), API_TOKEN.read_text().strip().encode())
+        with self.lock:
+            user = platform_people.caller(self.state, token)
+            valid = user is not None and platform_people.may(self.state, user, method)
         line: dict[str, Any] = {"at": time.time(), "method": method, "args": arguments}
         line["session"] = "valid" if valid else "wrong" if token else "none"
         if fault == "hang":
             self._note({**line, "result": None})
             self.mended.wait()
             return {}
-        answer = self._answer(method, arguments, fault) if valid else _failed(DENIED, "permission denied")
+        own = {"@caller": user["email"]} if user and method.startswith("users.") else {}
+        answer = self._answer(method, {**arguments, **own}, fault) if valid else _failed(DENIED, "permission denied")
         self._note({**line, "result": answer["result"]})
         return contradicted(answer) if fault == "contradict" else answer
 

@@ -18,6 +18,7 @@ from opsguide_lab import (
     platform_joining,
     platform_limits,
     platform_moves,
+    platform_people,
     platform_security,
 )
 from opsguide_lab.errors import LabError
@@ -122,6 +123,7 @@ METHODS: dict[str, Method] = {
     "environment.security.firewallstatus": platform_security.firewall_status,
     "environment.control.getenvinfo": platform_figures.get_env_info,
     "environment.control.restartservices": restart_services,
+    **platform_people.METHODS,
 }
 SLOW = {"environment.control.restartservices", "administration.host.checkhostconnection"}
 

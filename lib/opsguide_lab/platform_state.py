@@ -41,6 +41,7 @@ class State:
     """Host records and nodes, both as the API answers them; `save` after a change.
 
     `offers` are the commands that hosts may join by (under the digest of their key), `joins` the set-ups by host id.
+    `people` are the users of the platform with their roles and tokens: see `platform_people`.
     `fault` is the fault in force; `evacuations` (by host id) and `moving` (the threads at work) end with the process.
     """
 
@@ -52,13 +53,14 @@ class State:
     moving: list[threading.Thread] = field(default_factory=list)
     offers: dict[str, Record] = field(default_factory=dict)
     joins: dict[str, Record] = field(default_factory=dict)
+    people: Record = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def save(self) -> None:
         """Write the file whole."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         draft = self.file.with_suffix(".new")
-        known = {"hosts": self.hosts, "nodes": self.nodes, "offers": self.offers, "joins": self.joins}
+        known = {name: getattr(self, name) for name in ("hosts", "nodes", "offers", "joins", "people")}
         draft.write_text(json.dumps(known, indent=1))
         draft.replace(self.file)
 
@@ -67,7 +69,7 @@ class State:
         with self.lock:
             self.hosts = [_host(h) for h in topology.HOSTS if not h.joining]
             self.nodes = [_node(c) for c in topology.CONTAINERS]
-            self.offers, self.joins = {}, {}
+            self.offers, self.joins, self.people = {}, {}, topology.people()
             self.save()
 
     def host(self, number: str) -> Record | None:
@@ -88,6 +90,7 @@ def load() -> State:
     known = json.loads(FILE.read_text())
     state.hosts, state.nodes = known["hosts"], known["nodes"]
     state.offers, state.joins = known.get("offers", {}), known.get("joins", {})
+    state.people = known.get("people") or topology.people()
     for host in state.hosts:
         if host["status"] == "EVACUATING":
             host["status"] = "EVACUATION_FAILED"

@@ -131,6 +131,29 @@ MACHINES: dict[str, tuple[Machine, ...]] = {
 }  # fmt: skip
 
 
+# Users of the platform by login: name, role in the admin panel, whether they have two-factor auth, group.
+PEOPLE = {
+    "owner": ("Olga Vik", "owner", True, "billing"),
+    "opsguide": ("opsguide", "admin", True, "billing"),  # the account behind the lab's API token
+    "anna.berg": ("Anna Berg", "admin", True, "billing"),
+    "break-glass": ("In an emergency", "admin", True, "billing"),
+    "victor.sand": ("Victor Sand", "view", True, "billing"),
+    "lena.holm": ("Lena Holm", "", False, "billing"),
+    "try.out": ("Somebody", "", False, "trial"),
+}
+
+
+def people() -> dict[str, object]:
+    """Users, tokens and two-factor auth of a platform that is new."""
+    users = [
+        {"uid": 100 + n, "email": f"{login}@{DOMAIN}", "name": name, "role": role, "twoFactorAuth": factor,
+         "status": "ACTIVE", "group": group}
+        for n, (login, (name, role, factor, group)) in enumerate(PEOPLE.items(), 1)
+    ]  # fmt: skip
+    token = {"id": 1, "uid": 102, "kind": "token", "digest": "the lab's own"}
+    return {"users": users, "tokens": [token], "mandatory": {}, "trusted": []}
+
+
 def machine_id(name: str) -> str:
     """A fixed identifier for a host or a container, so that an inventory can be written before the lab exists."""
     return uuid.uuid5(NAMESPACE, name).hex

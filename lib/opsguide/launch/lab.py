@@ -39,6 +39,21 @@ def reset() -> None:
     _timed("reset", _lab().reset)
 
 
+@lab_command.command("panel", cls=Command)
+@click.argument("action", type=click.Choice(["add", "change-role", "remove"]))
+@click.argument("login")
+@click.argument("role", default="")
+def panel(action: str, login: str, role: str) -> None:
+    """Do what an operator does by hand in the admin panel, under Access Control."""
+    from opsguide_lab import LabError
+
+    try:
+        _lab().panel(action, login, role)
+    except LabError as error:
+        raise InputError(str(error)) from None
+    click.echo(f"the panel: {action} {login} {role}".rstrip())
+
+
 @lab_command.command("status", cls=Command)
 @json_option
 @click.pass_context
