@@ -10,6 +10,7 @@ from opsguide.notebook.accounts import days_until, jca_accounts, panel_steps
 from opsguide.notebook.expect import (
     amend,
     api,
+    as_agreed,
     at_least,
     at_most,
     differs_from,
@@ -19,6 +20,7 @@ from opsguide.notebook.expect import (
     lacks,
     matches,
     nothing,
+    register,
     says,
     services,
 )
@@ -29,9 +31,9 @@ if TYPE_CHECKING:
     from opsguide.notebook.run import Run
 
 __all__ = [
-    "amend", "api", "at_least", "at_most", "begin", "days_until", "differs_from", "equals", "exits", "healthy",
-    "jca_accounts", "lacks", "matches", "memory_given", "nothing", "only", "panel_steps", "resource_value", "says",
-    "services",
+    "amend", "api", "as_agreed", "at_least", "at_most", "begin", "days_until", "differs_from", "equals", "exits",
+    "healthy", "jca_accounts", "lacks", "matches", "memory_given", "nothing", "only", "panel_steps", "register",
+    "resource_value", "says", "services",
 ]  # fmt: skip
 
 

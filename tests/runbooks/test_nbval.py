@@ -15,7 +15,16 @@ from desk import REPOSITORY, Desk
 
 pytestmark = pytest.mark.lab
 RUNS = sorted((REPOSITORY / "parameters" / "runs").glob("*.yml"))
-RUNBOOKS = sorted((REPOSITORY / "runbooks").glob("[0-9]*.ipynb"))
+RUNBOOKS = sorted(p for p in (REPOSITORY / "runbooks").glob("*.ipynb") if p.name != "start-here.ipynb")
+
+
+def begins(runbook: Path) -> str:
+    """How the names of its run files begin: its number, or of a note its name."""
+    return runbook.name[:2] if runbook.name[0].isdigit() else runbook.stem
+
+
+def runbook_of(run: Path) -> Path | None:
+    return next((r for r in RUNBOOKS if run.name.startswith(f"{begins(r)}-")), None)
 
 
 def prepared(runbook: Path, parameters: dict[str, Any], folder: Path, name: str) -> Path:
@@ -38,13 +47,14 @@ def prepared(runbook: Path, parameters: dict[str, Any], folder: Path, name: str)
 
 
 def test_every_runbook_has_parameters_for_the_lab() -> None:
-    assert {r.name[:2] for r in RUNBOOKS} == {r.name[:2] for r in RUNS}
+    assert {runbook_of(run) for run in RUNS} == set(RUNBOOKS)
 
 
 def test_nbval_runs_every_cell_of_every_runbook_in_plan_mode(desk: Desk, tmp_path: Path) -> None:
     copies = []
     for run in RUNS:
-        runbook = next(r for r in RUNBOOKS if r.name[:2] == run.name[:2])
+        runbook = runbook_of(run)
+        assert runbook
         copies.append(prepared(runbook, {**yaml.safe_load(run.read_text()), "mode": "plan"}, tmp_path, run.stem))
     cells = sum(c["cell_type"] == "code" for p in copies for c in json.loads(p.read_text())["cells"])
     command = (sys.executable, "-m", "pytest", "-q", "--nbval-lax", "-p", "no:cacheprovider", "-c", "/dev/null",

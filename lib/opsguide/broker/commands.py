@@ -19,6 +19,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from opsguide.broker.flights import Flights
@@ -130,6 +131,11 @@ class Commands:
     def runbook(self) -> str:
         """The file name of the run's runbook."""
         return str(self._folder.intent["runbook"]["name"])
+
+    @property
+    def records(self) -> Path:
+        """The records root of the run."""
+        return Path(self._records)
 
     @property
     def person(self) -> str:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from opsguide.broker import pins, rows, service_map
+from opsguide.broker import pins, registering, rows, service_map
 from opsguide.broker.commands import Command, Seen
 from opsguide.broker.order import Step
 from opsguide.broker.targets import Target
@@ -29,6 +29,8 @@ def look(work: Work, request: dict[str, Any]) -> dict[str, Any]:
     step = work.step(request)
     if service_map.asked(request):
         return _look_at_services(work, step, request)
+    if registering.asked(request):
+        return registering.look(work, step, request)
     found = work.targets("look", step, request)
     expect = expectations.checked(request.get("expect"))
     if request.get("when") == "apply" and work.mode != "apply":
@@ -48,6 +50,8 @@ def look(work: Work, request: dict[str, Any]) -> dict[str, Any]:
         if request.get("acceptance") is True:
             work.accepted.append(seen.state == "ok")
         work.rows.saw(seen.text)
+        if seen.state == "ok" and command.target.element.name == work.grounds.element.name:
+            work.seen[command.target.template] = seen.text
         answers.append({"on": command.target.element.name, "text": seen.text, "exit": seen.exit, "state": seen.state})
     if request.get("among") is not None and work.mode == "apply":
         _refuse_outside(work, answers, request["among"])

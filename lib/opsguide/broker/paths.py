@@ -3,19 +3,16 @@
 - A path of another activity is refused on every kind of element, with that activity's runbook and cell: reading
   /etc/shadow is not part of editing a file.
 - Where the scope lists files, a path is one of them; in a request also one that no activity owns.
+- The register of custom settings takes digests of any file but those that may hold a secret.
 - What lies below /proc, /sys and /dev is no file.
 """
 
 from __future__ import annotations
 
-import re
-
 from opsguide.broker.targets import Grounds, Target, refuse_into_containers
 from opsguide.errors import InputError, RefusedError
-from opsguide.guide import editions, kinds, scopes
+from opsguide.guide import custom, editions, kinds, scopes
 from opsguide.guide.decision import decide
-
-NO_FILE = re.compile(r"^/(proc|sys|dev)(/|$)")
 
 
 def refuse_others(grounds: Grounds, path: str, asked: bool) -> None:
@@ -24,7 +21,7 @@ def refuse_others(grounds: Grounds, path: str, asked: bool) -> None:
     owner = scopes.owner_of(path)
     if owner and owner != grounds.scope.activity:
         raise _owned(grounds, path, owner)
-    if (asked and not NO_FILE.match(path)) or grounds.scope.file(path):
+    if (asked and not custom.NO_FILE.match(path)) or grounds.scope.file(path):
         return
     raise RefusedError(f"{path} is not a file of {grounds.scope.activity}", next=kinds.NOTE_2)
 
@@ -33,8 +30,15 @@ def refuse_parameters(grounds: Grounds, target: Target, asked: bool) -> None:
     """The same for the path parameters that stand in a command, where the scope lists files."""
     known = grounds.scope.parameters.known
     for name, value in target.filled.items():
+        if digests(grounds) and name in known and known[name].slot == "path":
+            custom.refuse(value)
         if grounds.scope.files and name in known and known[name].slot == "path":
             refuse_others(grounds, value, asked)
+
+
+def digests(grounds: Grounds) -> bool:
+    """Whether the run takes digests of files that no activity needs to own: the guide's note 2."""
+    return grounds.scope.activity == custom.SLUG
 
 
 def _owned(grounds: Grounds, path: str, owner: str) -> RefusedError:

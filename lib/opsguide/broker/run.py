@@ -21,14 +21,25 @@ from pathlib import Path
 from typing import Any
 
 from opsguide import __version__, places
-from opsguide.broker import calls, changing, following, invariants, proof, recorded, related, requests, sources
+from opsguide.broker import (
+    calls,
+    changing,
+    following,
+    invariants,
+    proof,
+    recorded,
+    registering,
+    related,
+    requests,
+    sources,
+)
 from opsguide.broker.commands import Command, Commands, Reach
 from opsguide.broker.order import Steps
 from opsguide.broker.state import Locks, State
 from opsguide.broker.targets import Grounds, Target, own
 from opsguide.broker.work import Work
 from opsguide.errors import InputError, OpsguideError, RefusedError, StoreError, UnknownError, UnreachableError
-from opsguide.guide import alive, decision, editions, kinds, scopes, services
+from opsguide.guide import alive, custom, decision, editions, kinds, scopes, services
 from opsguide.guide.parameters import COMMON, Parameters
 from opsguide.reach.inventory import Element, Platform
 from opsguide.record import seal as sealing
@@ -166,10 +177,12 @@ class Run:
                 3,
                 f"request written for {self.cell.who_may}: hand-off {number}; opsguide handoff show {number}",
             )
+        kept = registering.finished(self.work)
         if self.work.mode == "plan":
-            return self.end("succeeded", 0, self._planned())
+            planned = self._planned()
+            return self.end("succeeded", 0, kept or planned)
         changing.keep(self.work)
-        return self.end("succeeded", 0, self._done())
+        return self.end("succeeded", 0, kept or self._done())
 
     def _confirmed(self) -> dict[str, Any]:
         """The acceptance test of a hand-off was asked: passed when each check was met, and there was one."""
@@ -248,6 +261,8 @@ def begin(
         )
     ruled = scope if cell.exit != 4 else None
     parameters = ruled.parameters.check(given) if ruled else given
+    if ruled:
+        custom.hold(activity.slug, parameters)
     chosen = services.find(kind, element.component, parameters[ruled.service]) if ruled and ruled.service else None
     intent = intent_of(asker, platform, edition, activity, scope, element, cell, parameters, request)
     follow = following.load(Archive(asker.records), reach.redactor.value(intent), state)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from opsguide.broker.reboots import Reboots
 from opsguide.broker.state import State
 from opsguide.broker.targets import TIMEOUT_GRACE, Grounds, Target, own, refuse_into_containers, targets
 from opsguide.errors import FailedError, InputError, RefusedError, UnknownError
-from opsguide.guide import expectations, mends, scopes
+from opsguide.guide import custom, expectations, mends, scopes
 from opsguide.guide.durations import duration
 
 
@@ -26,8 +26,9 @@ class Work:
     """One run in one mode (`plan`, `apply`, `request`); the verbs are functions that take it.
 
     `open` and `out` are what is in force, by element and undo; `listed` what a plan or a request lists; `made` the
-    changes that ended well, by step and key; `handed` the digests of what the platform handed out; `unknown` counts
-    the changes of which nobody knows.
+    changes that ended well, by step and key; `seen` the last good answer of each look at the run's own element, by
+    template; `kept` how many custom settings were found as agreed; `handed` the digests of what the platform handed
+    out; `unknown` counts the changes of which nobody knows.
     """
 
     grounds: Grounds
@@ -49,6 +50,8 @@ class Work:
     made: list[tuple[str, str]] = field(default_factory=list)
     handed: set[str] = field(default_factory=set)
     reboots: Reboots = field(default_factory=Reboots)
+    seen: dict[str, str] = field(default_factory=dict)
+    kept: int = 0
     alive: service_map.ServiceMap = field(default_factory=service_map.ServiceMap)
 
     def step(self, request: dict[str, Any]) -> Step:
@@ -110,7 +113,7 @@ class Work:
 
     def _refuse_links(self, step: Step, target: Target) -> None:
         """A path may be a link into a container, or to another activity's file: RefusedError when it leads there."""
-        if not target.element.is_host and not self.grounds.scope.files:
+        if not target.element.is_host and not self.grounds.scope.files and not paths.digests(self.grounds):
             return
         for path in sorted({value for value in target.filled.values() if value.startswith("/")} - self.plain):
             ask = own(self.grounds.platform, target.element, ["readlink", "-m", path])
@@ -120,6 +123,8 @@ class Work:
             real = seen.text.strip()
             if target.element.is_host:
                 refuse_into_containers(real)
+            if paths.digests(self.grounds):
+                custom.refuse(real)
             if self.grounds.scope.files and target.entry not in scopes.common_looks() and real != path:
                 paths.refuse_others(self.grounds, real, self.mode == "request")
             self.plain.add(path)

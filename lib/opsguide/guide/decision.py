@@ -3,6 +3,8 @@
 - Hosting Provider: the run goes on in the mode that was asked, `plan` or `apply`; there is no other to ask for.
 - Jelastic Operations: the run writes a request, whatever mode was asked (exit 3).
 - N/A: refused (exit 4), naming the activity that does apply if one does.
+- The guide's notes are looked at on each kind of element, and change nothing. Note 1 writes a request (exit 3); note 2
+  goes on in the mode that was asked: what it keeps is kept in apply.
 - Every refusal says the cell, the edition, who may act and the next step to take.
 """
 
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 
 from opsguide.errors import InputError
 from opsguide.guide import kinds
-from opsguide.guide.editions import Edition
+from opsguide.guide.editions import Activity, Edition
 
 MODES = ("plan", "apply")
 
@@ -59,7 +61,10 @@ def decide(edition: Edition, slug: str, kind: str, mode: str = "plan") -> Decisi
     """The table's answer for one cell; InputError for a cell that the edition does not have."""
     if mode not in MODES:
         raise InputError(f"{mode[:40]!r} is not a mode", next=f"one of {', '.join(MODES)}")
-    title = edition.activity(slug).title
+    activity = edition.activity(slug)
+    if activity.note and kind in kinds.KINDS:
+        return _of_note(edition, activity, kind, mode)
+    title = activity.title
     party = edition.party(slug, kind)
     cell = f"{title} on {article(kind)}: {party} (edition {edition.name})"
     if party == kinds.PROVIDER:
@@ -77,6 +82,14 @@ def decide(edition: Edition, slug: str, kind: str, mode: str = "plan") -> Decisi
         "nobody: the activity is not available here",
         instead(edition, slug, kind),
     )
+
+
+def _of_note(edition: Edition, note: Activity, kind: str, mode: str) -> Decision:
+    words = f"{note.title} on {article(kind)}: {note.place}, look only (edition {edition.name})"
+    if note.note == 1:
+        then = f"the run writes the request; send it to {kinds.SUPPORT} and wait until they confirm that it is safe"
+        return Decision(note.slug, kind, note.place, "request", 3, words, "the Jelastic Operations team", then)
+    return Decision(note.slug, kind, note.place, mode, 0, words, "the hosting provider", "")
 
 
 def instead(edition: Edition, slug: str, kind: str) -> str:

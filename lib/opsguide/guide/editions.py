@@ -4,6 +4,7 @@
 - A cell is Hosting Provider, Jelastic Operations or N/A; anything else is refused with its line.
 - A title stands once, holds a letter or digit that a file name can hold, and nothing invisible.
 - The order of the rows is the order of the guide; an activity's number is its row.
+- The guide's two notes are no rows and have no number; they are known beside every edition, and no row has their name.
 - An edition's digest is the SHA-256 of its bytes and stands in every record.
 """
 
@@ -26,16 +27,28 @@ COLUMNS = ("activity", *KINDS)
 
 @dataclass(frozen=True)
 class Activity:
-    """One row: `number` from 1, `slug` as in file names, `title` as in the guide."""
+    """One row: `number` from 1, `slug` as in file names, `title` as in the guide; or a note, 1 or 2, of number 0."""
 
     number: int
     slug: str
     title: str
+    note: int = 0
+
+    @property
+    def place(self) -> str:
+        """Where the guide has it: `06`, or `note 1`."""
+        return f"note {self.note}" if self.note else f"{self.number:02d}"
 
     @property
     def runbook(self) -> str:
         """The file name of its notebook."""
-        return f"{self.number:02d}-{self.slug}.ipynb"
+        return f"{self.slug}.ipynb" if self.note else f"{self.number:02d}-{self.slug}.ipynb"
+
+
+NOTES = (
+    Activity(0, "unlisted-maintenance", "Unlisted Maintenance", 1),
+    Activity(0, "custom-configuration", "Custom Configuration", 2),
+)
 
 
 @dataclass(frozen=True)
@@ -48,12 +61,12 @@ class Edition:
     cells: dict[tuple[str, str], str]
 
     def activity(self, name: str) -> Activity:
-        """The activity called so: slug, title, number or runbook file. InputError when there is none."""
+        """The activity called so: slug, title, number or runbook file; or a note. InputError when there is none."""
         wanted = slug_of(re.sub(r"^\d\d-|\.ipynb$", "", Path(name).name if name.endswith(".ipynb") else name))
-        for activity in self.activities:
+        for activity in (*self.activities, *NOTES):
             if wanted == activity.slug or name.strip().lstrip("0") == str(activity.number):
                 return activity
-        near = get_close_matches(wanted, [a.slug for a in self.activities], 1)
+        near = get_close_matches(wanted, [a.slug for a in (*self.activities, *NOTES)], 1)
         hint = f"did you mean {near[0]}? `opsguide matrix` lists all" if near else NOTE_1
         raise InputError(f"edition {self.name} has no activity {name!r}", next=hint)
 
@@ -93,6 +106,8 @@ def parse(name: str, content: bytes, where: str) -> Edition:
         activity = Activity(len(activities) + 1, slug_of(row[0]), row[0].strip())
         if not activity.slug or not activity.title.isprintable():
             raise InputError(f"{activity.title[:60]!r} is not the title of an activity", where=f"{where}:{line}")
+        if any(a.slug == activity.slug for a in NOTES):
+            raise InputError(f"{activity.title} is a note of the guide, not a row", where=f"{where}:{line}")
         if any(a.slug == activity.slug for a in activities):
             raise InputError(f"{activity.title} stands twice", where=f"{where}:{line}")
         activities.append(activity)

@@ -12,11 +12,12 @@ NOT_APPLICABLE = "N/A"
 PARTIES = (PROVIDER, OPERATIONS, NOT_APPLICABLE)
 
 NOTE_1 = (
-    "Maintenance that the table does not list: ask Jelastic Support first and wait until they confirm that it is safe."
+    "Maintenance that the table does not list: ask Jelastic Support first and wait until they confirm that it is safe "
+    "(unlisted-maintenance.ipynb)."
 )
 NOTE_2 = (
     "A custom setting that the guide does not describe: agree it with the Jelastic Operations team, "
-    "or the next platform upgrade may overwrite it."
+    "or the next platform upgrade may overwrite it (custom-configuration.ipynb)."
 )
 SUPPORT = "Jelastic Support"
 

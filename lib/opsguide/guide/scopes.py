@@ -20,7 +20,9 @@
 - A slot is typed by its entry or by the parameter of its name, never by both; `@ctid` is bound in the broker,
   `@row` is a word that only a row of each= can fill.
 - Common looks belong to every scope; looks of the service map belong to the run that named the service.
+- A note of the guide is looked at only: its scope holds no change and no file.
 - A path belongs to an activity; only that activity's runs edit it, and a refusal names its runbook.
+- A path that may hold a secret is known by its name; of such a file not even the digest is taken.
 - A star in a file's path stays within its folder. An absent file is made only as `create` says: mode, owner, group.
 - Its keys are those of scope_keys, which refuses all others.
 - A slot that stands nowhere, and a command that no shell could split, are refused.
@@ -41,6 +43,7 @@ from typing import Any
 from opsguide.errors import InputError
 from opsguide.guide import scope_keys, slots
 from opsguide.guide.durations import duration
+from opsguide.guide.editions import NOTES
 from opsguide.guide.kinds import KINDS
 from opsguide.guide.parameters import COMMON, TYPES, Parameter, Parameters
 
@@ -190,6 +193,8 @@ def _scope(activity: str, table: dict[str, Any], digest: str) -> Scope:
         parameters[name] = _parameter(name, fields)
     entries = [_entry(row, "look") for row in table.get("look", [])]
     entries += [_entry(row, "change") for row in table.get("change", [])]
+    if activity in [note.slug for note in NOTES] and (table.get("change") or table.get("file")):
+        raise ValueError("a note of the guide is looked at only: no change and no file")
     related = {kind: tuple(names) for kind, names in table.get("related", {}).items()}
     for entry in entries:
         _hold_rules(entry, parameters)
@@ -354,6 +359,16 @@ def common_looks() -> tuple[Entry, ...]:
 def _owners() -> tuple[tuple[str, str], ...]:
     table = tomllib.loads((files("opsguide.guide") / "owners.toml").read_text("utf-8"))
     return tuple((path, activity) for activity, paths in table["paths"].items() for path in paths)
+
+
+@cache
+def _secret() -> tuple[str, ...]:
+    return tuple(tomllib.loads((files("opsguide.guide") / "owners.toml").read_text("utf-8"))["secret"])
+
+
+def may_be_secret(path: str) -> bool:
+    """Whether the name of a path speaks of a secret: a password file, a private key, a token."""
+    return any(fnmatchcase(path.lower(), pattern) for pattern in _secret())
 
 
 def owner_of(path: str) -> str:

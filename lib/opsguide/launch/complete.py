@@ -7,13 +7,14 @@ import contextlib
 import click
 
 from opsguide.errors import OpsguideError
+from opsguide.guide.editions import NOTES
 from opsguide.launch.setting import Setting
 
 
 def activities(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """The slugs of the platform's edition."""
+    """The slugs of the platform's edition, and those of the notes."""
     with contextlib.suppress(OpsguideError):
-        found = context.ensure_object(Setting).edition().activities
+        found = (*context.ensure_object(Setting).edition().activities, *NOTES)
         return [a.slug for a in found if a.slug.startswith(incomplete)]
     return []
 

@@ -19,8 +19,8 @@ def described(edition: Edition, activity: Activity) -> dict[str, Any]:
     scope = scopes.load(activity.slug)
     verdicts = {kind: decide(edition, activity.slug, kind) for kind in KINDS}
     found: dict[str, Any] = {
-        "number": activity.number, "slug": activity.slug, "title": activity.title, "edition": edition.name,
-        "runbook": activity.runbook if is_here(activity) else None,
+        "number": activity.number, "note": activity.note, "slug": activity.slug, "title": activity.title,
+        "edition": edition.name, "runbook": activity.runbook if is_here(activity) else None,
         "cells": {k: v.party for k, v in verdicts.items()},
         "next": {k: v.next for k, v in verdicts.items() if v.next},
         "parameters": [], "services": {}, "steps": [], "commands": {}, "related": {}, "files": [],
@@ -70,7 +70,8 @@ def _entry(entry: Entry) -> dict[str, Any]:
 def lines(found: dict[str, Any]) -> list[str]:
     """The same in words."""
     runbook = found["runbook"] or "still to come"
-    title = f"{found['number']:02d} {found['title']} ({found['slug']}), edition {found['edition']}"
+    place = f"note {found['note']}" if found["note"] else f"{found['number']:02d}"
+    title = f"{place} {found['title']} ({found['slug']}), edition {found['edition']}"
     said = [title, f"runbook: {runbook}", ""]
     said += aligned([(words(k), party, found["next"].get(k, "")) for k, party in found["cells"].items()], "  ")
     if not found["steps"]:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from opsguide.errors import FailedError, InputError
+from opsguide.guide.editions import NOTES
 from opsguide.launch import prove
 from opsguide.launch.columns import aligned
 from opsguide.launch.setting import Group, Setting, json_option, pass_setting, print_json
@@ -86,15 +87,19 @@ def show_command(setting: Setting, number: str, as_json: bool) -> None:
     folder = request_of(setting, told)
     if as_json:
         return print_json({**told, "request": json.loads((folder / "request.json").read_bytes())})
-    said = [
-        f"{e['at']}  {e['type']}  {e.get('person', '')}  {e.get('words') or e.get('run', '')}" for e in told["events"]
-    ]
+    said = [_event(event) for event in told["events"]]
     then = NEXT.get(told["state"], "nothing").format(told["handoff"])
     with_vendor = f"with the vendor: {_words(told['vendor_seconds'])}"
     click.echo(
         "\n".join([(folder / "request.md").read_text("utf-8"), "## So far", "", *said, with_vendor, f"next: {then}"])
     )
     return None
+
+
+def _event(event: dict[str, Any]) -> str:
+    theirs = [f"{name}: {event[name]}" for name in ("ticket", "by", "when", "what") if event.get(name)]
+    what = "; ".join([event.get("words") or event.get("run", ""), *theirs])
+    return f"{event['at']}  {event['type']}  {event.get('person', '')}  {what}"
 
 
 @handoff_command.command("send")
@@ -124,14 +129,19 @@ def send_command(setting: Setting, number: str, place: Path, again: bool, as_jso
 @handoff_command.command("confirm")
 @click.argument("number", shell_complete=numbers)
 @click.option("--ticket", required=True, help="Their ticket.")
-@click.option("--what", default="", help="What they say that they did.")
+@click.option("--what", default="", help="What they say that they did, or confirm.")
+@click.option("--by", default="", help="Who of theirs says so; needed for maintenance that the table does not list.")
+@click.option("--when", default="", help="When they said so, in their words; without it: now.")
 @json_option
 @pass_setting
 @click.pass_context
 def confirm_command(
-    context: click.Context, setting: Setting, number: str, ticket: str, what: str, as_json: bool
+    context: click.Context, setting: Setting, number: str, ticket: str, what: str, by: str, when: str, as_json: bool
 ) -> None:
     """Ask the acceptance test of a hand-off, compare before and after, and close it or open it again.
+
+    Of maintenance that the table does not list it keeps their confirmation, if the element still is what they judged;
+    that opens nothing here.
 
     Only looks are sent. Exit 0 when all that was asked is met, 1 when something is not: then it stays open. A check
     that cannot be asked by itself is listed as NOT ASKED: look yourself.
@@ -140,6 +150,9 @@ def confirm_command(
     told = handoffs.tell(path)
     if told["state"] != "sent":
         raise InputError(f"{path.name} is {told['state']}", next=NEXT.get(told["state"], "").format(path.name))
+    if told["slug"] == NOTES[0].slug and not (by.strip() and what.strip()):
+        words = "a confirmation names who of theirs confirms, and what"
+        raise InputError(words, where=path.name, next='--by "their name" --what "their words"')
     done = _accepted(setting, path, told, sys.stderr if as_json else sys.stdout)
     if done["exit"] not in (0, 1):
         words = f"the acceptance test was not carried out: {done['words']}"
@@ -147,6 +160,7 @@ def confirm_command(
     state = "failed" if done["exit"] else "confirmed"
     person, hide = done.pop("person"), Redactor(_secrets(setting)).text
     said = {"ticket": hide(ticket), "what": hide(what), "words": done["words"]}
+    said |= {name: hide(value) for name, value in (("by", by), ("when", when)) if value}
     said |= {key: done[key] for key in ("compared", "not_asked")}
     handoffs.append(path, state, person=person, run=done["run"], **said)
     if as_json:

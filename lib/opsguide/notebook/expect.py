@@ -86,3 +86,9 @@ services: dict[str, Any] = {"services": True}
 
 healthy: dict[str, Any] = {"name": "healthy", "args": []}
 """Every check of the service map is met."""
+
+register: dict[str, Any] = {"register": True}
+"""The register of custom settings of the run's element: for `look`."""
+
+as_agreed: dict[str, Any] = {"name": "as_agreed", "args": []}
+"""Each file of the register is as it was agreed."""

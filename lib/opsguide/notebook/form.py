@@ -19,6 +19,10 @@ from opsguide import places
 from opsguide.errors import InputError
 
 COMMON = ("element", "mode", "reason")
+NOTES = (
+    ("note 1 Unlisted Maintenance", "unlisted-maintenance"),
+    ("note 2 Custom Configuration", "custom-configuration"),
+)
 
 
 def asked(*words: str) -> Any:
@@ -84,7 +88,9 @@ class Form:
         widgets = self._widgets
         here = [a for a in asked("matrix")["activities"] if _is_here(a)]
         elements = [("", "")] + [(f"{e['name']} ({e['kind']})", e["name"]) for e in asked("elements")]
-        self._activity = widgets.Dropdown(options=[(f"{a['number']:02d} {a['title']}", a["slug"]) for a in here])
+        self._activity = widgets.Dropdown(
+            options=[*((f"{a['number']:02d} {a['title']}", a["slug"]) for a in here), *NOTES]
+        )
         self._element = widgets.Dropdown(options=elements)
         self._fields = widgets.VBox()
         self._said, self._line = widgets.HTML(), widgets.Textarea(disabled=True, layout={"width": "60em"})

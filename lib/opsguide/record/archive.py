@@ -26,6 +26,7 @@ from opsguide.record.journal import INTENT, Journal
 UNFINISHED = "-unfinished"
 BATCHES = "batches"
 HANDOFFS = "handoffs"
+REGISTER = "register"
 VERSION = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 RUN = re.compile(r"\d{8}T\d{6}Z-[a-z0-9][a-z0-9-]*-[0-9a-f]{8}", re.ASCII)
@@ -118,7 +119,9 @@ class Archive:
     def walk(self) -> tuple[list[RunRef], list[Path]]:
         """All runs, oldest first, and whatever else lies in the records folder but the ledger and batches/."""
         runs: list[RunRef] = []
-        stray = [path for path in _folder(self.root, rf"\d{{4}}|{BATCHES}|{HANDOFFS}") if path.name != ledger.NAME]
+        stray = [
+            path for path in _folder(self.root, rf"\d{{4}}|{BATCHES}|{HANDOFFS}|{REGISTER}") if path.name != ledger.NAME
+        ]
         for year in _folders(self.root, r"\d{4}"):
             stray += _folder(year, r"\d\d")
             for month in _folders(year, r"\d\d"):

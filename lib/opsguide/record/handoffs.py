@@ -3,9 +3,7 @@
 - What names it: platform, edition, activity, element, the parameters that matter, the wanted change. The same request
   asked again is the same open one and adds its run as fresh evidence; after its end it is a new one.
 - Its states: open, sent, reopened (an acceptance failed), confirmed, withdrawn.
-- Every event is chained, and the ledger names its line after it: an edited, cut or added tail shows.
-- A crash between the two leaves one line that the ledger does not name: the hand-off is then UNFINISHED, and the next
-  event names it late. More than one is no crash.
+- It is a history: every event is chained, and the ledger names its line.
 - Time in the vendor's court is the sum of the times from a `sent` to the next `failed`, `confirmed` or `withdrawn`.
 """
 
@@ -20,14 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from opsguide.errors import InputError, TamperedError
-from opsguide.record import chain, durable
-from opsguide.record.archive import HANDOFFS, VERSION
-from opsguide.record.checks import OK, TAMPERED, UNFINISHED, Finding
-from opsguide.record.journal import EVENTS, Journal, read, scan
-from opsguide.record.ledger import HANDOFF, HANDOFF_EVENT, Ledger
+from opsguide.record import chain
+from opsguide.record.archive import HANDOFFS
+from opsguide.record.history import Sort
+from opsguide.record.journal import read
+from opsguide.record.ledger import HANDOFF, HANDOFF_EVENT
 
 FIRST = "handoff.json"
 NUMBER = re.compile(r"\d\d-[a-z0-9][a-z0-9-]*-[0-9a-f]{8}-\d+", re.ASCII)
+HISTORY = Sort(HANDOFFS, NUMBER, FIRST, "handoff", HANDOFF, HANDOFF_EVENT)
+folders, append = HISTORY.folders, HISTORY.append
 NOT_NAMING = ("element", "mode", "follows", "reason", "severity", "impact", "window", "contact", "access", "rollback")
 AFTER = {"opened": "open", "evidence": "", "sent": "sent", "failed": "reopened", "confirmed": "confirmed",
          "withdrawn": "withdrawn"}  # fmt: skip
@@ -51,36 +51,9 @@ def ask(root: Path, fields: Mapping[str, Any], run: str, person: str) -> str:
     if still:
         append(still[-1], "evidence", run=run, person=person)
         return still[-1].name
-    path = root / HANDOFFS / f"{base}-{len(same) + 1}"
-    content = durable.json_file({"version": VERSION, "handoff": path.name, "at": durable.now(), **named})
-    with durable.storing(path):
-        durable.make_folders(path, root)
-    durable.write_file(path / FIRST, content)
-    Ledger(root).append(HANDOFF, path.name, durable.digest(content))
+    path = HISTORY.begin(root, f"{base}-{len(same) + 1}", named)
     append(path, "opened", run=run, person=person)
     return path.name
-
-
-def append(path: Path, kind: str, **fields: Any) -> None:
-    """An event, on the disk and in the ledger when this returns. LockedError while another writes."""
-    journal, ledger = Journal(path, FIRST), Ledger(path.parents[1])
-    try:
-        entries = [e for e in ledger.read().entries if e.get("run") == path.name]
-        found = check(path, entries)
-        if found.bad:
-            raise TamperedError(f"{found.first_bad}: {found.words}", where=path.name, next="opsguide verify --all")
-        if found.verdict == UNFINISHED:
-            ledger.append(HANDOFF_EVENT, path.name, journal.last)
-        journal.append(kind, **fields)
-        ledger.append(HANDOFF_EVENT, path.name, journal.last)
-    finally:
-        journal.close()
-
-
-def folders(root: Path) -> list[Path]:
-    """The folders of all hand-offs."""
-    place = root / HANDOFFS
-    return sorted(p for p in place.iterdir() if NUMBER.fullmatch(p.name) and p.is_dir()) if place.is_dir() else []
 
 
 def find(root: Path, text: str) -> Path:
@@ -116,39 +89,3 @@ def in_court(events: list[dict[str, Any]], until: datetime | None = None) -> flo
         elif event["type"] in ("failed", *OVER) and since is not None:
             total, since = total + (at - since).total_seconds(), None
     return round(total + ((until or datetime.now(UTC)) - since).total_seconds() if since else total, 3)
-
-
-def check(path: Path, entries: list[dict[str, Any]]) -> Finding:
-    """The verdict on the hand-off in `path`; `entries` its lines in the ledger."""
-    first_bad, words = _misfit(path, entries)
-    if first_bad:
-        return Finding(path.name, TAMPERED, first_bad, words)
-    unnamed = len(_lines(path)) - len(entries[1:])
-    if unnamed > 1:
-        line = f"{EVENTS} line {len(entries)}"
-        return Finding(path.name, TAMPERED, line, f"the ledger does not name the last {unnamed} events")
-    return Finding(path.name, UNFINISHED if unnamed else OK, words="the last event is not in the ledger" * unnamed)
-
-
-def _misfit(path: Path, entries: list[dict[str, Any]]) -> tuple[str, str]:
-    if not (path / FIRST).is_file():
-        return path.name, "the ledger names this hand-off and its folder is gone"
-    content = (path / FIRST).read_bytes()
-    if not entries or entries[0].get("type") != HANDOFF or entries[0].get("digest") != durable.digest(content):
-        return FIRST, f"{FIRST} is not the one that the ledger names"
-    found, lines = scan(path, FIRST), _lines(path)
-    if found.fault:
-        return f"{EVENTS} line {found.line}", found.fault
-    named = [entry.get("digest") for entry in entries[1:]]
-    for number, (line, said) in enumerate(zip(lines, named, strict=False), 1):
-        if line != said:
-            return f"{EVENTS} line {number}", f"line {number} is not the one that the ledger names"
-    if len(lines) < len(named):
-        return f"{EVENTS} line {len(lines) + 1}", "the ledger names an event that is gone"
-    return "", ""
-
-
-def _lines(path: Path) -> list[str]:
-    """The digests of the whole lines of a hand-off's journal."""
-    events = (path / EVENTS).read_bytes() if (path / EVENTS).is_file() else b""
-    return [durable.digest(line) for line in events.split(b"\n")[:-1]]

@@ -23,6 +23,7 @@ from opsguide.record.chain import Event
 NAME = "ledger.jsonl"
 BATCH, BATCH_END = "batch", "batch-end"
 HANDOFF, HANDOFF_EVENT = "handoff", "handoff-event"
+SETTING, SETTING_EVENT = "setting", "setting-event"
 WINDOW = 65536
 
 

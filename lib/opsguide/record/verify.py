@@ -15,17 +15,18 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from opsguide.errors import InputError
-from opsguide.record import batch_checks, batches, chain, checks, handoffs
-from opsguide.record.archive import BATCHES, HANDOFFS, Archive, RunRef
+from opsguide.record import batch_checks, batches, chain, checks, handoffs, register
+from opsguide.record.archive import BATCHES, Archive, RunRef
 from opsguide.record.chain import Event
 from opsguide.record.checks import EXTRA, OK, TAMPERED, UNFINISHED, Finding
-from opsguide.record.ledger import BATCH, BATCH_END, HANDOFF, HANDOFF_EVENT
+from opsguide.record.ledger import BATCH, BATCH_END
 from opsguide.record.ledger import NAME as LEDGER
 
 __all__ = ["EXTRA", "OK", "TAMPERED", "UNFINISHED", "Finding", "first_bad", "verify"]
 
 LOOKS = 3
-RUNS, OVER_RUNS, OF_HANDOFFS = ("intent", "seal"), (BATCH, BATCH_END), (HANDOFF, HANDOFF_EVENT)
+RUNS, OVER_RUNS, HISTORIES = ("intent", "seal"), (BATCH, BATCH_END), (handoffs.HISTORY, register.HISTORY)
+OTHERS = (*OVER_RUNS, *(kind for sort in HISTORIES for kind in (sort.begun, sort.event)))
 
 
 def verify(records: Path, run: str | None = None, progress: Callable[[int, int], None] | None = None) -> list[Finding]:
@@ -41,7 +42,7 @@ def verify(records: Path, run: str | None = None, progress: Callable[[int, int],
     ledger = archive.ledger.read()
     folders, named = _by_run(refs), _by_name(ledger.entries, RUNS)
     names = [*named, *sorted(folders.keys() - named.keys())]
-    over_runs = _batches(records, run, set(folders), ledger.entries) + _handoffs(records, run, ledger.entries)
+    over_runs = _batches(records, run, set(folders), ledger.entries) + _histories(records, run, ledger.entries)
     if not names and not over_runs and not ledger.torn:
         raise InputError("there is no record to verify", where=str(records), next="check --records")
     chosen = names if run is None else [] if over_runs else [run if run in names else archive.find(run).run]
@@ -55,7 +56,7 @@ def verify(records: Path, run: str | None = None, progress: Callable[[int, int],
         with archive.ledger.still():
             known = {ref.run for ref in archive.runs()}
             entries = archive.ledger.read().entries
-            over_runs = _batches(records, run, known, entries) + _handoffs(records, run, entries)
+            over_runs = _batches(records, run, known, entries) + _histories(records, run, entries)
     stray += batches.stray(records)
     extra = [Finding(str(path.relative_to(records)), EXTRA, words="belongs to no record") for path in stray]
     begun = bool(refs or over_runs)
@@ -71,12 +72,15 @@ def _batches(records: Path, wanted: str | None, runs: set[str], entries: list[Ev
     return [batch_checks.check_batch(records / BATCHES / name, named.get(name, []), runs) for name in chosen]
 
 
-def _handoffs(records: Path, wanted: str | None, entries: list[Event]) -> list[Finding]:
-    """The findings on all hand-offs, or on the one with the number `wanted`."""
-    named = _by_name(entries, OF_HANDOFFS)
-    names = [*named, *sorted({path.name for path in handoffs.folders(records)} - named.keys())]
-    chosen = [name for name in names if wanted in (None, name)]
-    return [handoffs.check(records / HANDOFFS / name, named.get(name, [])) for name in chosen]
+def _histories(records: Path, wanted: str | None, entries: list[Event]) -> list[Finding]:
+    """The findings on all hand-offs and custom settings, or on the one of the name `wanted`."""
+    found = []
+    for sort in HISTORIES:
+        named = _by_name(entries, (sort.begun, sort.event))
+        names = [*named, *sorted({path.name for path in sort.folders(records)} - named.keys())]
+        chosen = [name for name in names if wanted in (None, name)]
+        found += [sort.check(records / sort.place / name, named.get(name, [])) for name in chosen]
+    return found
 
 
 def first_bad(findings: Iterable[Finding]) -> Finding | None:
@@ -123,6 +127,6 @@ def _by_name(entries: list[Event], types: tuple[str, ...]) -> dict[str, list[Eve
     found: dict[str, list[Event]] = {}
     for entry in entries:
         kind = entry.get("type")
-        if kind in types or (types == RUNS and kind not in (*OVER_RUNS, *OF_HANDOFFS)):
+        if kind in types or (types == RUNS and kind not in OTHERS):
             found.setdefault(str(entry.get("run")), []).append(entry)
     return found
