@@ -16,7 +16,7 @@ from opsguide.guide.kinds import KINDS
 
 UH, IH, IC, EC = KINDS
 SEED = editions.load("seed")
-SLUGS = [a.slug for a in SEED.activities if scopes.load(a.slug)]
+SLUGS = [a.slug for a in (*SEED.activities, *editions.NOTES) if scopes.load(a.slug)]
 
 
 def scope(slug: str = "restarting-processes") -> scopes.Scope:

@@ -22,6 +22,16 @@ from opsguide.record.redaction import Redactor
 
 NEXT = {"open": "opsguide handoff send {0}", "reopened": "opsguide handoff send {0} --again",
         "sent": "when they say it is done: opsguide handoff confirm {0} --ticket …"}  # fmt: skip
+NEXT_OF_NOTE = NEXT | {
+    "sent": "wait; when they confirm: opsguide handoff confirm {0} --ticket … --by … --what …",
+    "confirmed": "do by hand what was confirmed, and nothing else, in its window",
+}
+
+
+def _next(told: dict[str, Any]) -> str:
+    """The next step; empty where nothing is left to do."""
+    steps = NEXT_OF_NOTE if told["slug"] == NOTES[0].slug else NEXT
+    return steps.get(told["state"], "").format(told["handoff"])
 
 
 @click.group("handoff", cls=Group)
@@ -88,7 +98,7 @@ def show_command(setting: Setting, number: str, as_json: bool) -> None:
     if as_json:
         return print_json({**told, "request": json.loads((folder / "request.json").read_bytes())})
     said = [_event(event) for event in told["events"]]
-    then = NEXT.get(told["state"], "nothing").format(told["handoff"])
+    then = _next(told) or "nothing"
     with_vendor = f"with the vendor: {_words(told['vendor_seconds'])}"
     click.echo(
         "\n".join([(folder / "request.md").read_text("utf-8"), "## So far", "", *said, with_vendor, f"next: {then}"])
@@ -123,7 +133,7 @@ def send_command(setting: Setting, number: str, place: Path, again: bool, as_jso
         durable.write_file(file, (folder / name).read_bytes())
     words = f"left as {files[0]} and {files[1].name}"
     handoffs.append(path, "sent", how="file", person=getpass.getuser(), run=folder.name, words=words)
-    print_json(handoffs.tell(path)) if as_json else click.echo(f"SENT  {words}\nnext: {NEXT['sent'].format(path.name)}")
+    print_json(handoffs.tell(path)) if as_json else click.echo(f"SENT  {words}\nnext: {_next(handoffs.tell(path))}")
 
 
 @handoff_command.command("confirm")
@@ -149,14 +159,14 @@ def confirm_command(
     path = handoffs.find(setting.records(), number)
     told = handoffs.tell(path)
     if told["state"] != "sent":
-        raise InputError(f"{path.name} is {told['state']}", next=NEXT.get(told["state"], "").format(path.name))
+        raise InputError(f"{path.name} is {told['state']}", next=_next(told))
     if told["slug"] == NOTES[0].slug and not (by.strip() and what.strip()):
         words = "a confirmation names who of theirs confirms, and what"
         raise InputError(words, where=path.name, next='--by "their name" --what "their words"')
     done = _accepted(setting, path, told, sys.stderr if as_json else sys.stdout)
     if done["exit"] not in (0, 1):
         words = f"the acceptance test was not carried out: {done['words']}"
-        raise FailedError(words, where=path.name, next=f"it is still with them; {NEXT['sent'].format(path.name)}")
+        raise FailedError(words, where=path.name, next=f"it is still with them; {_next(told)}")
     state = "failed" if done["exit"] else "confirmed"
     person, hide = done.pop("person"), Redactor(_secrets(setting)).text
     said = {"ticket": hide(ticket), "what": hide(what), "words": done["words"]}
@@ -168,7 +178,8 @@ def confirm_command(
     else:
         rows = [("same" if c["same"] else "DIFFERS", c["command"]) for c in done["compared"]]
         rows += [("NOT ASKED, look yourself", check) for check in done["not_asked"]]
-        click.echo("\n".join([*aligned(rows), f"{state.upper()}  {done['words']}", f"record: {done['record']}"]))
+        then = f"next: {_next(handoffs.tell(path)) or 'nothing'}"
+        click.echo("\n".join([*aligned(rows), f"{state.upper()}  {done['words']}", f"record: {done['record']}", then]))
     context.exit(int(done["exit"]))
 
 

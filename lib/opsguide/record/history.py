@@ -1,7 +1,7 @@
 """A history: a folder with a first file that never changes and a chained journal, each line named by the ledger.
 
 - Every event is chained, and the ledger names its line after it: an edited, cut or added tail shows.
-- A crash between the two leaves one line that the ledger does not name, or the first file: the history is then
+- A crash between the two leaves one line that the ledger does not name, or the first file alone: the history is then
   UNFINISHED, and the next event names it late. More than one is no crash.
 """
 
@@ -75,7 +75,7 @@ class Sort:
 
     def check(self, path: Path, entries: list[dict[str, Any]]) -> Finding:
         """The verdict on the history in `path`; `entries` its lines in the ledger."""
-        if not entries and (path / self.first).is_file() and not _lines(path):
+        if not entries and not _lines(path):
             return Finding(path.name, UNFINISHED, self.first, "it has not begun: nothing is in it")
         first_bad, words = self._misfit(path, entries)
         if first_bad:
