@@ -1,4 +1,4 @@
-"""The layers that make a host or a container of the base: files from `seed/`, and which units run.
+r"""The layers that make a host or a container of the base: files from `seed/`, and which units run.
 
 Rules:
 - A layer holds only what differs from the base; it is named by a digest of all of it and read-only to the hosts.
@@ -18,11 +18,12 @@ agent (process zabbix_agentd, TCP 10050, in all of them) are real, the rest are 
 | resolver        | mysqld nginx pdns_server (twice)       | mysql openresty (nginx) pdns pdns@external      |
 |                 | pdns_recursor master haresolver        | pdns-recursor postfix haresolver                |
 |                 | proxysql dnsdist                       | proxysql dnsdist                                |
-| uploader        | java                                   | uploader                                        |
+| uploader        | java nginx                             | uploader nginx vap\x2dplatform.mount            |
 | memcached-infra | memcached                              | memcached                                       |
 
 Probes: jelcore :8080/JElastic/env/system/rest/getversion, hcore :8080/users/system/service/rest/getversion and
 `ls /home/hivext/ftp` (a mount), resolver :80/vap_metadata; all three answer 503 while the member is drained.
+The uploader takes PUT below :8080/upload/, up to its limit.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ UNITS: dict[str, tuple[str, ...]] = {
         "nginx", "mysql=mysqld", "pdns=pdns_server", "pdns@external=pdns_server", "pdns-recursor=pdns_recursor",
         "postfix=master", "haresolver=haresolver", "proxysql=proxysql", "dnsdist=dnsdist",
     ),
-    "uploader": ("uploader=java",),
+    "uploader": ("nginx", "uploader=java", r"vap\x2dplatform.mount"),
     "memcached-infra": ("memcached=memcached",),
     "nginx": ("nginx",),
     "memcached": ("memcached=memcached",),

@@ -132,6 +132,37 @@ MIGRATION = {
     "health of the cluster": "getclusterstatus",
     "hosts": "gethosts",
 }
+UPLOADER = {
+    "uploaders of this host": "ih-01 -- 'LC_ALL=C PATH=$PATH:/usr/sbin:/sbin vzlist -a -H -o ctid,hostname,status,ip'",
+    "uploaders of the other host": "ih-02 -- 'LC_ALL=C PATH=$PATH:/usr/sbin:/sbin vzlist -a -H -o ctid,hostname,status,ip'",
+    "component and version": "jinfo.ini",
+    "time": "date -u",
+    "process": "ps -C java",
+    "listening ports": "ss -l -t -n -p",
+    "alive": "pgrep -x java",
+    "disks": "df -hT",
+    "files": "df -i",
+    "mounts": "findmnt -l",
+    "size and use": "--output=size,used,avail,pcent /vap-platform",
+    "folders and who may write": "-maxdepth 1 -type d",
+    "what mounts it again": "/etc/fstab",
+    "files by age": "older than 30, 90, 180 days",
+    "largest folders": "du -x -k",
+    "a sample": "sha256sum /vap-platform",
+    "NFS options": "nfsstat -m",
+    "exports": "showmount -e 127.0.0.1",
+    "port 111": "127.0.0.1 111",
+    "port 2049": "127.0.0.1 2049",
+    "settings": "getconfigkeys",
+    "limits on the way": "client_max_body_size",
+    "mount of hcore": "ls /home/hivext/ftp",
+    "the limit at the door": "157286400",
+    "one byte more": "157286401",
+    "errors, counted": "grep -r -c -iE",
+    "errors, the last": "grep -r -h -iE",
+    "log": "journalctl -n 50",
+    "certificate": "openssl s_client",
+}
 CASES: dict[str, dict[str, str]] = {
     "03-uh-01": UPDATE | {"status": "gethdnodestatus"},
     "03-ih-01": UPDATE | {"pairs": "ih-02 -- ", "the other members": "vzctl status 305"},
@@ -145,6 +176,7 @@ CASES: dict[str, dict[str, str]] = {
         "containers": "vzlist -a",
     },
     "04-node101": WINDOWS | {"environment and nodes": "getenvinfo", "state": "vzctl status 101"},
+    "10-uploader1": UPLOADER,
     "13-uh-01": HOST_FIREWALL,
     "13-ih-01": HOST_FIREWALL,
     "14-hcore1": CONTAINER_FIREWALL
@@ -176,6 +208,7 @@ CASES: dict[str, dict[str, str]] = {
 }
 # What the lab does not have: the look ends with 1 or 2, and stands in the request so.
 NO_ANSWER = {
+    "10-uploader1": ("a sample", "NFS options", "exports", "port 111", "port 2049", "certificate"),
     "21-hcore1": (
         "limits of the kernel, connection tracking",
         "heap",

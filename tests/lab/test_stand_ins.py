@@ -203,7 +203,7 @@ COMPONENTS = {
         "mysqld nginx pdns_server pdns_recursor master haresolver proxysql dnsdist",
         "mysql openresty pdns pdns@external pdns-recursor postfix haresolver proxysql dnsdist",
     ),
-    "uploader1": ("java", "uploader"),
+    "uploader1": ("java nginx", r"uploader nginx vap\x2dplatform.mount"),
     "memcached-infra1": ("memcached", "memcached"),
 }
 

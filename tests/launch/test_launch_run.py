@@ -31,7 +31,6 @@ RUN = ("run", "restarting-processes", "--on", "uh-01", "-p", "service=zabbix-age
     (("run", "06", "--on", "uh-01", "-p", "service=--root=/", "--reason", "x"), "is not the name of a unit"),
     (("run", "06", "--on", "uh-01", "--reason", "x"), "parameter service must not be empty"),
     (("run", "backup-and-restore", "--on", "uh-01", "--reason", "x"), "still to come"),
-    (("run", "uploader-configuration", "--on", "hcore1", "--reason", "x"), "still to come"),
     (("plan", "06", "--on", "uh-01", "-p", "x=1;import os;y=1"), "unknown parameter"),
     (("plan", "06", "--on", "uh-01", "-p", "x;import os=1"), "-p takes name=value"),
 ])  # fmt: skip
