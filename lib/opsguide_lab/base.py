@@ -26,8 +26,9 @@ Say = Callable[[str], None]
 
 PACKAGES = (
     "acl", "at", "attr", "cron", "curl", "dbus", "e2fsprogs", "iproute2", "ipset", "iptables", "iputils-ping", "less",
-    "logrotate", "lsof", "nginx-light", "openssh-server", "openssl", "procps", "psmisc", "python3-minimal",
-    "libpython3-stdlib", "rsync", "rsyslog", "sudo", "systemd", "systemd-container", "systemd-sysv", "zabbix-agent",
+    "logrotate", "lsof", "mariadb-client-core", "mariadb-server-core", "nginx-light", "openssh-server", "openssl",
+    "procps", "psmisc", "python3-minimal", "libpython3-stdlib", "rsync", "rsyslog", "sudo", "systemd",
+    "systemd-container", "systemd-sysv", "zabbix-agent",
 )  # fmt: skip
 LEFT_OUT = (
     "/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/lintian/*",

@@ -5,13 +5,13 @@ Rules:
 - `/etc/systemd/system` of the base is hidden: exactly the units named here are enabled.
 - What cannot run outside a vendor's data centre is a process of the right name that sleeps, and its unit says so.
 
-What can be asked in each component (`pgrep -x` process, `systemctl is-active` unit, curl); nginx, sshd and the zabbix
-agent (process zabbix_agentd, TCP 10050, in all of them) are real, the rest are stand-ins:
+What can be asked in each component (`pgrep -x` process, `systemctl is-active` unit, curl); nginx, sshd, the database of
+jelastic-db and the zabbix agent (process zabbix_agentd, TCP 10050, in all of them) are real, the rest are stand-ins:
 
 | component       | processes                              | units                                           |
 |-----------------|----------------------------------------|-------------------------------------------------|
 | zookeeper       | java                                   | zookeeper                                       |
-| jelastic-db     | mariadbd jelasticha corosync           | mariadb (mysql mariadbd) jelasticha corosync    |
+| jelastic-db     | mariadbd (real) jelasticha corosync    | mariadb (mysql mariadbd) jelasticha corosync    |
 | jelcore         | java nginx                             | jelcore nginx                                   |
 | gate            | sshproxyd sshd corosync                | sshproxyd sshd corosync                         |
 | hcore           | java nginx proxysql                    | hcore nginx proxysql home-hivext-ftp.mount      |
@@ -30,15 +30,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from opsguide_lab.errors import LabError
 from opsguide_lab.places import HERE, LAYERS, write
 
 SYSTEM = "etc/systemd/system"
 LIBRARY = "usr/lib/opsguide-lab"
+SETTINGS = "etc/mysql/mariadb.conf.d/lab.cnf"
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 # Units that have no work in a namespace, or would reach for the machine's own kernel.
 MASKED = HERE / "seed/masked-units.txt"
@@ -56,7 +61,7 @@ UNITS: dict[str, tuple[str, ...]] = {
     "infrastructure": (),
     "end-user": (),
     "zookeeper": ("zookeeper=java",),
-    "jelastic-db": ("mariadb=mariadbd", "jelasticha=jelasticha", "corosync=corosync"),
+    "jelastic-db": ("mariadb", "jelasticha=jelasticha", "corosync=corosync"),
     "jelcore": ("nginx", "jelcore=java"),
     "gate": ("sshproxyd=sshproxyd", "sshd", "corosync=corosync"),
     "hcore": ("nginx", "hcore=java", "proxysql=proxysql", "home-hivext-ftp.mount"),
@@ -138,6 +143,7 @@ def _build(folder: Path, base: Path) -> None:
         for alias, unit in ALIASES.get(name, {}).items():
             _link(layer / SYSTEM / f"{alias}.service", f"/{_home(layer, unit)}/{unit}.service")
     shutil.copy2(folder / "host" / SYSTEM / "sshd.service", folder / "gate" / SYSTEM / "sshd.service")
+    _database(folder / "jelastic-db", base)
 
 
 def _foundation(layer: Path, base: Path, *, in_container: bool) -> None:
@@ -175,6 +181,23 @@ def _enable(layer: Path, base: Path, unit: str) -> None:
 def _home(layer: Path, unit: str) -> str:
     name = unit if "." in unit else f"{unit}.service"
     return SYSTEM if (layer / SYSTEM / name).exists() or name == "sshd.service" else "lib/systemd/system"
+
+
+def _database(layer: Path, base: Path) -> None:
+    """Fill the layer's database, and give its reading account a password that only its file holds."""
+    password = secrets.token_hex(16)
+    write(layer / "root/.opsguide.cnf", f"[client]\nuser=opsguide\npassword={password}\n", 0o600)
+    (layer / "root").chmod(0o700)
+    (layer / "var/lib/mysql").mkdir(parents=True)
+    tables = [base / f"usr/share/mysql/mysql_system_tables{part}.sql" for part in ("", "_data")]
+    text = "CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket = 'root', @skip_auth_anonymous = 1;\n"
+    text += "".join(file.read_text() for file in tables)
+    text += (layer / LIBRARY / "database.sql").read_text().replace("@PASSWORD@", password)
+    line = ["unshare", "--mount", "sh", "-ec", 'mount --bind "$1" "$0/mnt"; exec chroot "$0" mariadbd $2', base, layer]
+    options = f"--defaults-file=/mnt/{SETTINGS} --datadir=/mnt/var/lib/mysql --disable-log-bin --bootstrap"
+    made = subprocess.run([*map(str, line), options], input=text, env={"PATH": PATH}, capture_output=True, text=True)
+    if made.returncode:
+        raise LabError("the database of the lab could not be made:\n" + made.stderr[-2000:])
 
 
 def _link(place: Path, target: str) -> None:
