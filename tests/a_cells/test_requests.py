@@ -163,6 +163,37 @@ UPLOADER = {
     "log": "journalctl -n 50",
     "certificate": "openssl s_client",
 }
+DATABASE = {
+    "component and version": "jinfo.ini",
+    "server, version and role": "@@read_only",
+    "rights of the reading account": "information_schema.user_privileges",
+    "disk": "df -h /var/lib/mysql",
+    "free room, as a number": "df -B1M --output=avail",
+    "size of the database's folder": "du -sm",
+    "ibdata, undo, temporary files": "find /var/lib/mysql -maxdepth 1",
+    "binary logs": "SHOW BINARY LOGS",
+    "when they expire": "expire_logs_days",
+    "size of each schema": "GROUP BY table_schema",
+    "the 30 largest tables, with engine and room not used": "LIMIT 30",
+    "how much of each counter is used": "AS percent",
+    "indexed date columns": "information_schema.statistics",
+    "records of each month, of the table": "AS records",
+    "records of each month, of another large table": "node_statistic",
+    "size of the table's files": "innodb_sys_tablespaces",
+    "records that are older": "< DATE",
+    "load and locks": "Innodb_row_lock_waits",
+    "replica": "SHOW SLAVE STATUS",
+    "Galera": "wsrep_",
+    "units of the pair": "is-active jelasticha corosync",
+    "slow queries, counted": "grep -c",
+    "times of slow queries": "grep -m 50",
+    "dumps with day and size": "-printf",
+    "a dump of the last days": "-mtime -2",
+    "records that stay, of each month": ">= DATE",
+    "sums that stay, of each month": "month, SUM(",
+    "what a hold keeps": "` = ",
+    "time": "date -u",
+}
 CASES: dict[str, dict[str, str]] = {
     "03-uh-01": UPDATE | {"status": "gethdnodestatus"},
     "03-ih-01": UPDATE | {"pairs": "ih-02 -- ", "the other members": "vzctl status 305"},
@@ -205,6 +236,7 @@ CASES: dict[str, dict[str, str]] = {
     "22-ih-01": SOFTWARE_OF_A_HOST,
     "22-hcore1": SOFTWARE_OF_A_CONTAINER,
     "22-node101": SOFTWARE_OF_A_CONTAINER,
+    "23-jelastic-db1": DATABASE,
 }
 # What the lab does not have: the look ends with 1 or 2, and stands in the request so.
 NO_ANSWER = {
@@ -219,6 +251,7 @@ NO_ANSWER = {
         "zookeeper",
         "mail queue",
     ),
+    "23-jelastic-db1": ("slow queries, counted", "times of slow queries"),
     **dict.fromkeys(("15-uh-01", "15-ih-01"), ("source device of routes", "bonds and VLANs")),
     **dict.fromkeys(("22-uh-01", "22-ih-01", "22-hcore1", "22-node101"), ("SELinux", "modules")),
 }

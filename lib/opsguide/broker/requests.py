@@ -94,19 +94,25 @@ def _markdown(body: dict[str, Any]) -> str:
     for item in body["wanted"]:
         lines += _wanted(item)
     lines += ["", "## Acceptance test", ""]
-    lines += [f"- `{a['check']}`: {a['expect']}" for a in body["acceptance"]] or ["- the evidence below, taken again"]
+    tests = [f"- {_code(a['check'])}: {a['expect']}" for a in body["acceptance"]]
+    lines += tests or ["- the evidence below, taken again"]
     if body["judged"]:
         lines += ["", "## Judged by the runbook", ""]
         lines += [f"- {'yes' if j['met'] else 'NO'}: {j['words']}" for j in body["judged"]]
     lines += ["", "## Evidence (read only, secrets hidden)", ""]
     for item in body["evidence"]:
-        lines += [f"`{item['command']}` (exit {item['exit']})", *_fenced(item["answer"])]
+        lines += [f"{_code(item['command'])} (exit {item['exit']})", *_fenced(item["answer"])]
     return "\n".join(lines) + "\n"
+
+
+def _code(line: str) -> str:
+    """A line as Markdown shows it to the letter, also one that has backticks of its own."""
+    return f"`` {line} ``" if "`" in line else f"`{line}`"
 
 
 def _wanted(item: dict[str, Any]) -> list[str]:
     """One change: its line and what is said of it, or the file and its difference."""
-    line = f"- `{item['line']}`" if item["line"] else f"- {item['what']}"
+    line = f"- {_code(item['line'])}" if item["line"] else f"- {item['what']}"
     said = f"; {item['what']}" if item["line"] and item["what"] != item["line"] else ""
     return [line + said, *_fenced(item["diff"])]
 

@@ -5,12 +5,13 @@
 - A slot is a name in braces and nothing else: no format, no attribute, no empty braces.
 - A type is a full match; nothing is trimmed, expanded or corrected.
 - A path is absolute, without `..`, `.` or empty parts, and without glob characters.
-- A log is a path below /var/log.
+- A log is a path below /var/log. A day is one of the calendar.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import date
 from string import Formatter
 
 from opsguide.guide.durations import duration
@@ -26,6 +27,7 @@ TYPES: dict[str, tuple[str, str]] = {
     "log": (r"/var/log/[A-Za-z0-9._/@+-]{1,255}", "a file below /var/log"),
     "text": (r"[^-\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,1023}", "one line of text that does not start with a dash"),
     "run": (r"[0-9]{8}T[0-9]{6}Z-[a-z0-9][a-z0-9-]*-[0-9a-f]{8}", "the id of a run, as `opsguide records` lists it"),
+    "day": (r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "a day, like 2026-11-28"),
     "duration": (r"[0-9]+(\.[0-9]+)? ?(s|min|h|d)", "a duration, like 60 s or 2 h"),
 }
 
@@ -40,6 +42,8 @@ def check(kind: str, value: object) -> str:
         raise ValueError(f"{text[:80]!r} holds a control or invisible character")
     if kind == "duration":
         duration(text)
+    if kind == "day":
+        date.fromisoformat(text)
     if kind in ("path", "log") and any(part in ("", ".", "..") for part in text.split("/")[1:]):
         raise ValueError(f"{text[:80]!r} has an empty, . or .. part")
     return text
