@@ -53,7 +53,7 @@ ON_DEMAND = ("dbus.service", "systemd-logind.service")  # started over their soc
 # Layer -> units enabled in it. A name with `=` is a stand-in: unit=process.
 UNITS: dict[str, tuple[str, ...]] = {
     "host": (
-        "lab-kernel", "vzautoupdate.timer",
+        "lab-kernel", "vzautoupdate.timer", "vz-vmprivate-backups.mount",
         "sshd", "crond", "rsyslog", "zabbix-agent", "vz", "vz-motd.timer", "logrotate.timer", "atd",
         "prl-disp=prl_disp_service", "vzevent=vzeventd", "vcmmd=vcmmd", "pfcached=pfcached",
     ),

@@ -3,8 +3,8 @@
 Rules:
 - What is in order is left alone; what is down is started; a host is built anew when it does not answer otherwise, or
   when it was built by another version of the lab.
-- Faults that a test left behind are taken away: a broken wire, a full disk, another host key, where a
-  container is down also locks and files that make it fail.
+- Faults that a test left behind are taken away: a broken wire, a full disk, another host key, a backup store that is not
+  mounted, where a container is down also locks and files that make it fail.
 - With `restore`, a host whose containers or services are not those of the topology is built anew too.
 - A host is up when its own host key answers at its address and its containers run.
 """
@@ -82,6 +82,8 @@ def _heal(host: Host) -> bool:
         return False
     if not hosts.wait(lambda: _sshd_listens(host), 0.5):
         elements.inside(host.name, ["systemctl", "start", "sshd"])
+    if not (elements.host_root(host.name) / "vz/vmprivate/backups/backup-store").exists():
+        elements.inside(host.name, ["systemctl", "start", "vz-vmprivate-backups.mount"])
     if not hosts.key_answers(host):
         elements.restore_host_key(host.name)
     down = [c for c in topology.containers_on(host.name) if not hosts.container_leader(c)]

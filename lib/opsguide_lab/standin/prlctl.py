@@ -5,6 +5,9 @@ usage: prlctl list [-a] [-H] [-j] [-o COLUMN,...] [--vmtype ct|vm|all] | list -i
        prlctl status ID | exec ID COMMAND...   (the command is not given to a shell) | set ID [--memsize SIZE]
        [--swappages SIZE] [--memguarantee PERCENT|auto] [--cpus N] [--cpulimit PERCENT] [--cpuunits N] [--iolimit SIZE]
        [--iopslimit N] [--ioprio 0-7] [--device-set hdd0 --size SIZE]     a bare SIZE is in megabytes
+       prlctl backup ID [-f|-i] [--description TEXT] | backup-list [ID] [-f] [--localvms]
+       prlctl restore {ID | -t BACKUP} [-n NAME] | backup-delete {ID | -t BACKUP}     (see backups.py)
+       prlctl mount ID -o ro | umount ID | delete ID     a container that is down
        columns: uuid status ip type name
 
 A virtual machine is a file /vz/vmprivate/NAME/vm.json, its record as `list -i NAME -j` shows it. It is listed and does
@@ -136,6 +139,11 @@ def _row(one: ct.Container) -> dict[str, str]:
 
 
 def _act(verb: str, words: list[str]) -> int:
+    if verb in ("backup", "backup-list", "restore", "backup-delete"):
+        from opsguide_lab.standin import backups
+
+        does = {"backup": backups.backup, "backup-list": backups.show, "restore": backups.restore}
+        return does.get(verb, backups.delete)(words)
     if not words:
         raise ct.Refusal(FAILED, "the identifier is missing")
     one = ct.find(words[0])
@@ -147,6 +155,8 @@ def _act(verb: str, words: list[str]) -> int:
     if verb == "set":
         return _set(one, words[1:])
     ct.refuse_locked(one)
+    if verb in ("mount", "umount", "delete"):
+        return _at_rest(verb, one, words[1:])
     if verb in ("suspend", "resume"):
         (ct.suspend if verb == "suspend" else ct.resume)(one)
         print(f"The CT has been successfully {verb.rstrip('e')}ed.")
@@ -158,5 +168,20 @@ def _act(verb: str, words: list[str]) -> int:
     if verb != "stop":
         ct.start(one)
     done = {"start": "started", "stop": "stopped", "restart": "restarted"}[verb]
+    print(f"The CT has been successfully {done}.")
+    return 0
+
+
+def _at_rest(verb: str, one: ct.Container, words: list[str]) -> int:
+    """What is done with the files of a container that is down."""
+    from opsguide_lab.standin import backups, newborn
+
+    if verb == "mount" and words != ["-o", "ro"]:
+        raise ct.Refusal(FAILED, "the stand-in mounts with -o ro only")
+    if verb == "delete":
+        newborn.destroy(str(one.ctid), [])
+    else:
+        (backups.mount if verb == "mount" else backups.unmount)(one)
+    done = {"mount": "mounted", "umount": "unmounted", "delete": "removed"}[verb]
     print(f"The CT has been successfully {done}.")
     return 0

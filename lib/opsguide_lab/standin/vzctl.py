@@ -3,7 +3,7 @@
 usage: vzctl start CTID | stop CTID [--fast] | restart CTID | status CTID
        vzctl exec CTID COMMAND...     joins COMMAND with spaces for bash -c inside; exits 8 when it fails
        vzctl exec2 CTID COMMAND...    the same; exits with the command's own code
-       vzctl set CTID [--hostname NAME] [--onboot yes|no] [--save]
+       vzctl set CTID [--hostname NAME] [--onboot yes|no] [--ipdel all] [--save]
                   [--ram SIZE] [--swap SIZE] [--memguarantee PERCENT|auto] [--diskspace SIZE]    bare: MiB, MiB, %, KiB
                   [--cpus N] [--cpulimit PERCENT] [--cpuunits N] [--iolimit BYTES] [--iopslimit N] [--ioprio 0-7]
        vzctl suspend CTID     writes /vz/dump/Dump.CTID and takes the container down; it stays so over a reboot
@@ -163,6 +163,9 @@ def _set(key: str, words: list[str]) -> int:
     for name, value in _pairs(words).items():
         if limits.known(name):
             limits.put(one, name, value, "vzctl")
+        elif (name, value) == ("--ipdel", "all"):
+            one.settings.pop("IP_ADDRESS", None)
+            one.save()
         elif name in ("--hostname", "--onboot", "--name"):
             one.settings[name[2:].upper()] = value
             one.save()

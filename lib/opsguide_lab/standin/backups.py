@@ -1,0 +1,315 @@
+"""Backups of what a host runs, as the stand-ins for prlctl and prlsrvctl make them: real archives of GNU tar.
+
+Rules:
+- `<backup path>/<uuid>/<backup>/base/` holds ve.conf, data.tar and info.json of a full backup, `…/<n>/` those of the
+  increment n of its chain, from 2 on. The identifiers are `{<backup>}` and `{<backup>}.<n>`.
+- An increment holds what changed since the one before it (tar --listed-incremental); the first backup is a full one.
+- A container is locked while it is saved. It may run meanwhile.
+- Restored is only what is stopped, from the latest backup unless -t names one, and whole or not at all. With -n it
+  becomes a container with a number and an identifier of its own; address and ONBOOT are those of the old one.
+- With a backup go the increments that build on it (--keep-chain is not known here).
+- A file `fail-backup` in the private area makes its backup fail.
+"""
+
+# Imports are few for the reason that containers.py gives.
+# ruff: noqa: PTH103, PTH104, PTH106, PTH108, PTH110, PTH112, PTH123, PTH202, PTH208
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+import uuid
+
+from opsguide_lab.standin import containers as ct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+SETTINGS = "/etc/vz/backup.conf"
+DEFAULT_PATH = "/vz/vmprivate/backups"
+MACHINES = "/vz/vmprivate"
+FAILED = 255
+FIRST_NUMBER = 9000
+TAR = ["/usr/bin/tar", "--xattrs", "--xattrs-include=*", "--numeric-owner"]
+COLUMNS = (("ID", 38), ("Backup_ID", 41), ("Node", 18), ("Date", 19), ("Type", 4), ("Size", 0))
+
+
+class Source:
+    """What can be saved: a container, or a virtual machine by its record."""
+
+    def __init__(self, number: str, name: str, home: str, data: str, one: ct.Container | None) -> None:
+        self.uuid, self.name, self.home, self.data, self.one = number, name, home, data, one
+
+    @property
+    def kind(self) -> str:
+        """CT or VM."""
+        return "CT" if self.one else "VM"
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is anything but stopped."""
+        if self.one:
+            return self.one.status != "stopped"
+        return bool(json.loads(ct.text_of(f"{self.home}/vm.json"))["status"] != "stopped")
+
+
+def path() -> str:
+    """Where backups go, as `prlsrvctl set --backup-path` left it."""
+    if not os.path.exists(SETTINGS):
+        return DEFAULT_PATH
+    return ct.text_of(SETTINGS).strip().partition("=")[2].strip('"')
+
+
+def sources() -> list[Source]:
+    """All containers and virtual machines of this host."""
+    found = [
+        Source(c.settings.get("UUID", ""), c.settings.get("NAME", ""), f"/vz/private/{c.ctid}", "fs", c)
+        for c in ct.all_containers()
+    ]
+    for name in sorted(os.listdir(MACHINES)) if os.path.isdir(MACHINES) else []:
+        if os.path.exists(f"{MACHINES}/{name}/vm.json"):
+            number = json.loads(ct.text_of(f"{MACHINES}/{name}/vm.json"))["uuid"].strip("{}")
+            found.append(Source(number, name, f"{MACHINES}/{name}", "vm.json", None))
+    return found
+
+
+def find(key: str) -> Source:
+    """By identifier, name or number."""
+    key = key.strip("{}")
+    for one in sources():
+        if key in (one.uuid, one.name) or (one.one and key == str(one.one.ctid)):
+            return one
+    raise ct.Refusal(FAILED, f"Failed to get VM config: The virtual machine could not be found: {key}")
+
+
+def listed() -> list[dict[str, Any]]:
+    """All backups in the store, oldest first."""
+    place, found = path(), []
+    if not os.path.isdir(place):
+        raise ct.Refusal(FAILED, f"Unable to open the backup directory {place}: No such file or directory")
+    for folder, _, files in os.walk(place):
+        if "info.json" in files:
+            found.append({**json.loads(ct.text_of(f"{folder}/info.json")), "folder": folder})
+    return sorted(found, key=lambda b: (b["at"], b["number"]))
+
+
+def backup(words: list[str]) -> int:
+    """`prlctl backup ID`: save one and print its backup's identifier."""
+    given = _options(words, {"--description", "--backup-path"}, {"-f", "-i", "--full", "--incremental"})
+    source = find(given["key"])
+    made = _save(source, "-f" in given or "--full" in given, given.get("--description", ""))
+    print(f"The {source.kind} has been successfully backed up with backup ID {made}.")
+    return 0
+
+
+def _save(source: Source, full: bool, description: str) -> str:
+    if source.one:
+        ct.refuse_locked(source.one)
+    if os.path.exists(f"{source.home}/fail-backup"):
+        raise ct.Refusal(FAILED, "Failed to back up: the file fail-backup tells it to fail")
+    chain = [] if full else [b for b in listed() if b["uuid"] == source.uuid]
+    last = chain[-1] if chain else None
+    base, number = (last["backup"], last["number"] + 1) if last else (str(uuid.uuid4()), 1)
+    print(f"Starting {'incremental' if last else 'full'} backup of the {source.kind} {source.name} ...", flush=True)
+    place = f"{path()}/{source.uuid}/{base}/{'base' if number == 1 else number}"
+    lock = f"{ct.LOCKS}/{source.one.ctid}.lck" if source.one else ""
+    try:
+        if lock:
+            with open(lock, "w") as held:
+                held.write(f"{os.getpid()} backing-up\n")
+        _pack(source, place, last)
+        _describe(source, place, base, number, description)
+    except OSError as error:
+        shutil.rmtree(place, ignore_errors=True)
+        raise ct.Refusal(FAILED, f"Failed to back up: {error}") from None
+    finally:
+        if lock and os.path.exists(lock):
+            os.unlink(lock)
+    return _shown(base, number)
+
+
+def _pack(source: Source, place: str, last: dict[str, Any] | None) -> None:
+    os.makedirs(place)
+    state = f"{place}/state"
+    if last:
+        shutil.copy(f"{last['folder']}/state", state)
+    print("The backup operation is in progress: 0 %", flush=True)
+    line = [*TAR, "-c", f"--listed-incremental={state}", "-f", f"{place}/data.tar", "-C", source.home, source.data]
+    code = ct.run(line, quiet=True)
+    if code not in (0, 1):  # 1: a file changed while it was read
+        raise OSError(f"tar exits {code}")
+    print("The backup operation is in progress: 100 %", flush=True)
+
+
+def _describe(source: Source, place: str, base: str, number: int, description: str) -> None:
+    if source.one:
+        shutil.copy(os.path.realpath(source.one.file), f"{place}/ve.conf")
+    told = {
+        "uuid": source.uuid, "name": source.name, "backup": base, "number": number, "description": description,
+        "at": time.time(), "date": time.strftime("%Y-%m-%d %H:%M:%S"), "size": os.path.getsize(f"{place}/data.tar"),
+    }  # fmt: skip
+    with open(f"{place}/info.json", "w") as file:
+        json.dump(told, file)
+
+
+def _shown(base: str, number: int) -> str:
+    return f"{{{base}}}" if number == 1 else f"{{{base}}}.{number}"
+
+
+def show(words: list[str]) -> int:
+    """`prlctl backup-list [ID]`: with -f the description too, with --localvms only what is on this host."""
+    given = _options(words, {"--vmtype"}, {"-f", "--full", "--localvms"}, key=False)
+    here = {s.uuid for s in sources()}
+    wanted = find(given["key"]).uuid if given["key"] else ""
+    print(" ".join(head.ljust(width) for head, width in COLUMNS).rstrip())
+    for one in listed():
+        if wanted in ("", one["uuid"]) and ("--localvms" not in given or one["uuid"] in here):
+            kind = "f" if one["number"] == 1 else "i"
+            cells = [f"{{{one['uuid']}}}", _shown(one["backup"], one["number"]), os.uname().nodename, one["date"], kind]
+            row = " ".join(cell.ljust(width) for cell, (_, width) in zip(cells, COLUMNS, strict=False))
+            print(f"{row} {one['size']}" + (f" {one['description']}" if "-f" in given else ""))
+    return 0
+
+
+def _named(key: str) -> dict[str, Any]:
+    for one in listed():
+        if _shown(one["backup"], one["number"]).replace("{", "").replace("}", "") == key.strip("{}").replace("}", ""):
+            return one
+    raise ct.Refusal(FAILED, f"The backup with ID {key} could not be found")
+
+
+def restore(words: list[str]) -> int:
+    """`prlctl restore {ID | -t BACKUP} [-n NAME]`."""
+    given = _options(words, {"-t", "-n", "--dst"}, set(), key=False)
+    found = [b for b in listed() if given["key"] and b["uuid"] == find(given["key"]).uuid]
+    if "-t" not in given and not found:
+        raise ct.Refusal(FAILED, f"There are no backups of {given['key']}")
+    chosen = _named(given["-t"]) if "-t" in given else found[-1]
+    if given["key"] and chosen not in found:
+        raise ct.Refusal(FAILED, f"The backup {given['-t']} is not one of {given['key']}")
+    print(f"Restoring the backup {_shown(chosen['backup'], chosen['number'])} ...", flush=True)
+    chain = [b for b in listed() if b["backup"] == chosen["backup"] and b["number"] <= chosen["number"]]
+    if "-n" in given:
+        _restore_beside(chain, given["-n"])
+    else:
+        _restore_in_place(chain)
+    print("The virtual environment has been successfully restored.")
+    return 0
+
+
+def _restore_beside(chain: list[dict[str, Any]], name: str) -> None:
+    if any(name in (s.name, s.uuid) for s in sources()):
+        raise ct.Refusal(FAILED, f"{name} already exists")
+    number = max([FIRST_NUMBER, *(c.ctid for c in ct.all_containers())]) + 1
+    home = f"/vz/private/{number}"
+    os.makedirs(home)
+    _unpack(chain, home, "fs")
+    settings = _settings(chain)
+    settings |= {"NAME": name, "UUID": str(uuid.uuid4()), "VE_ROOT": f"/vz/root/{number}", "VE_PRIVATE": home}
+    os.symlink(f"{home}/ve.conf", f"{ct.CONFIGURATION}/{number}.conf")
+    ct.Container(number, settings).save()
+
+
+def _restore_in_place(chain: list[dict[str, Any]]) -> None:
+    source = find(chain[-1]["uuid"])
+    if source.one:
+        ct.refuse_locked(source.one)
+    if source.runs:
+        raise ct.Refusal(FAILED, f"The {source.kind} {source.name} is not stopped")
+    _unpack(chain, source.home, source.data)
+    if source.one:
+        shutil.rmtree(f"{source.home}/work", ignore_errors=True)
+        ct.Container(source.one.ctid, _settings(chain)).save()
+
+
+def _settings(chain: list[dict[str, Any]]) -> dict[str, str]:
+    lines = ct.text_of(f"{chain[-1]['folder']}/ve.conf").splitlines()
+    return {key: value.strip('"') for key, _, value in (line.partition("=") for line in lines)}
+
+
+def _unpack(chain: list[dict[str, Any]], home: str, data: str) -> None:
+    """All of the chain, one on the other, beside what is there; swapped in when it is whole."""
+    draft = f"{home}/restoring"
+    shutil.rmtree(draft, ignore_errors=True)
+    os.makedirs(draft)
+    for one in chain:
+        line = [*TAR, "-x", "-p", "--listed-incremental=/dev/null", "-f", f"{one['folder']}/data.tar", "-C", draft]
+        if code := ct.run(line):
+            shutil.rmtree(draft, ignore_errors=True)
+            raise ct.Refusal(FAILED, f"Failed to restore: tar exits {code}; nothing was changed")
+    old = f"{home}/{data}"
+    if os.path.isdir(old):
+        shutil.rmtree(old)
+    os.rename(f"{draft}/{data}", old)
+    os.rmdir(draft)
+
+
+def delete(words: list[str]) -> int:
+    """`prlctl backup-delete {ID | -t BACKUP}`."""
+    given = _options(words, {"-t"}, set(), key=False)
+    if "-t" in given:
+        first = _named(given["-t"])
+        gone = [b for b in listed() if b["backup"] == first["backup"] and b["number"] >= first["number"]]
+    else:
+        gone = [b for b in listed() if b["uuid"] == find(given["key"]).uuid]
+    for one in gone:
+        shutil.rmtree(one["folder"])
+        for parent in (f"{path()}/{one['uuid']}/{one['backup']}", f"{path()}/{one['uuid']}"):
+            if os.path.isdir(parent) and not os.listdir(parent):
+                os.rmdir(parent)
+    print("The backup has been successfully deleted.")
+    return 0
+
+
+def save_all(words: list[str]) -> int:
+    """`prlsrvctl backup [-f|-i]`: one after another; fails in the end when one failed."""
+    worst = 0
+    for source in sources():
+        try:
+            print(f"{source.name}: {_save(source, '-f' in words, '')}")
+        except ct.Refusal as refusal:
+            print(f"{source.name}: {refusal}")
+            worst = FAILED
+    return worst
+
+
+def mount(one: ct.Container) -> None:
+    """Show the files of a container that is down, and let nobody change them."""
+    if one.running or os.path.ismount(one.root):
+        raise ct.Refusal(FAILED, "The CT is running or mounted already")
+    layers = [f"/vz/template/layers/{layer}" for layer in one.settings["VE_LAYERS"].split()]
+    lower = [f"/vz/private/{one.ctid}/fs", *filter(os.path.isdir, layers), f"/vz/template/{one.settings['OSTEMPLATE']}"]
+    os.makedirs(one.root, exist_ok=True)
+    line = ["/bin/mount", "-t", "overlay", "-o", f"ro,lowerdir={':'.join(lower)}", f"ct{one.ctid}", one.root]
+    if ct.run(line):
+        raise ct.Refusal(FAILED, "Failed to mount the CT")
+
+
+def unmount(one: ct.Container) -> None:
+    """Take that away."""
+    if one.running or not os.path.ismount(one.root):
+        raise ct.Refusal(FAILED, "The CT is running or not mounted")
+    if ct.run(["/bin/umount", one.root]):
+        raise ct.Refusal(FAILED, "Failed to unmount the CT")
+    os.rmdir(one.root)
+
+
+def _options(words: list[str], valued: set[str], flags: set[str], *, key: bool = True) -> dict[str, str]:
+    """The options that were given and, under `key`, the one word beside them."""
+    given, rest = {"key": ""}, list(words)
+    while rest:
+        word = rest.pop(0)
+        if word in valued and rest:
+            given[word] = rest.pop(0)
+        elif word in flags:
+            given[word] = ""
+        elif word.startswith("-") or given["key"]:
+            raise ct.Refusal(FAILED, f"Unrecognized option '{word}'")
+        else:
+            given["key"] = word
+    if key and not given["key"]:
+        raise ct.Refusal(FAILED, "the identifier is missing")
+    return given

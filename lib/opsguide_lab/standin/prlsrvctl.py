@@ -1,0 +1,46 @@
+"""Stand-in for prlsrvctl of the opsguide practice platform: NOT the real program.
+
+usage: prlsrvctl info [--license] | set --backup-path PATH | backup [-f|-i]
+       the state of the licence is that of /etc/vz/licence, ACTIVE without the file
+"""
+
+# Imports are few for the reason that containers.py gives.
+# ruff: noqa: PTH110, PTH117, PTH123
+
+from __future__ import annotations
+
+import os
+import sys
+
+from opsguide_lab.standin import backups
+from opsguide_lab.standin import containers as ct
+
+
+def main(argv: list[str]) -> int:
+    """Do one command; 255 where it cannot."""
+    try:
+        return _do(argv)
+    except ct.Refusal as refusal:
+        print(f"Failed: {refusal}", file=sys.stderr)
+        return backups.FAILED
+
+
+def _do(argv: list[str]) -> int:
+    if argv[:1] == ["info"]:
+        if argv[1:] != ["--license"]:
+            print(f"Hostname: {os.uname().nodename}\nBackup path: {backups.path()}\nBackup mode: push")
+        state = ct.text_of("/etc/vz/licence").strip() if os.path.exists("/etc/vz/licence") else "ACTIVE"
+        print(f'License: state="{state}" type="hypervisor" max_vms=unlimited')
+        return 0
+    if argv[:1] == ["backup"]:
+        return backups.save_all(argv[1:])
+    if argv[:2] == ["set", "--backup-path"] and len(argv) == 3:
+        if not os.path.isabs(argv[2]):
+            raise ct.Refusal(backups.FAILED, f"The backup path {argv[2]} is not absolute")
+        with open(backups.SETTINGS, "w") as file:
+            file.write(f'BACKUP_PATH="{argv[2]}"\n')
+        return 0
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(__doc__)
+        return 0 if argv else 2
+    raise ct.Refusal(backups.FAILED, f"Unrecognized command '{' '.join(argv)}'")

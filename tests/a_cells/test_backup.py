@@ -1,0 +1,233 @@
+"""Suite A: 24 on both kinds of hosts; what was saved and what was put back is read on the disk of the lab host."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from desk import REPOSITORY, Desk
+from opsguide.errors import InputError
+from opsguide.guide import scopes
+from stepping import Stepped, stepped
+
+pytestmark = pytest.mark.lab
+BOOK = "24-backup-and-restore.ipynb"
+STORE = "vz/vmprivate/backups"
+CLEAN = "cd /vz/vmprivate/backups && rm -rf *-*-*-* host-config digests; rm -f /vz/private/*/fail-backup; " \
+        "! vzctl status restore-test | grep -q exist || { prlctl umount restore-test; prlctl delete restore-test; }"  # fmt: skip
+MOTD = "etc/motd"
+
+
+@pytest.fixture(autouse=True)
+def as_it_was(lab: Any) -> Iterator[None]:
+    yield
+    for host in ("uh-01", "ih-01"):
+        lab.inside(host, ["bash", "-c", CLEAN])
+
+
+def given(action: str, element: str = "uh-01", **more: Any) -> dict[str, Any]:
+    return {"element": element, "action": action, "mode": "apply", "reason": "test", **more}
+
+
+def sources(lab: Any, host: str) -> dict[str, str]:
+    """Names and identifiers of what is on a host."""
+    rows = lab.inside(host, ["prlctl", "list", "-a", "-H", "-o", "uuid,name"]).stdout.splitlines()
+    return {name: number.strip("{}") for number, name in map(str.split, rows)}
+
+
+def saved(lab: Any, host: str, name: str) -> list[Path]:
+    """The archives of one in the store, in the order in which they were made."""
+    place = lab.host_root(host) / STORE / sources(lab, host)[name]
+    return sorted(place.glob("*/*/data.tar"), key=lambda p: p.stat().st_mtime_ns)
+
+
+def within(archive: Path, name: str) -> bytes:
+    """A file as it stands last in an archive."""
+    with tarfile.open(archive) as tar:
+        found = tar.extractfile(tar.getmember(name))
+        assert found
+        return found.read()
+
+
+def on_disk(lab: Any, ctid: int) -> Path:
+    return lab.host_root("uh-01") / f"vz/private/{ctid}/fs"
+
+
+def listed(lab: Any, host: str = "uh-01") -> str:
+    return lab.inside(host, ["vzlist", "-a", "-H", "-o", "ctid,uuid,status,ip,hostname,onboot"]).stdout
+
+
+def lines(desk: Desk) -> list[str]:
+    return [e["template"] for e in desk.record().sent("change")]
+
+
+def backed_up(desk: Desk, lab: Any) -> None:
+    """uh-01 has a backup of all with its digests."""
+    assert stepped(desk, BOOK, **given("backup", label="before")) is None
+
+
+def test_a_user_host_and_all_on_it_is_saved_as_filed(desk: Desk, lab: Any) -> None:
+    (lab.container_root("node101") / MOTD).write_text("as of the backup\n")
+    file = str(REPOSITORY / "parameters/runs/24-uh-01-backup.yml")
+    done = desk("run", "24", "--on", "uh-01", "-f", file, "--reason", "test")
+    assert done.code == 0, done
+    assert set(sources(lab, "uh-01")) == {"node101", "node102", "node103", "win2019-1"}
+    assert all(len(saved(lab, "uh-01", name)) == 1 for name in sources(lab, "uh-01"))
+    assert within(saved(lab, "uh-01", "node101")[0], f"fs/{MOTD}") == b"as of the backup\n"
+    archive = lab.host_root("uh-01") / STORE / "host-config/uh-01-practice-1.tar.gz"
+    assert archive.parent.stat().st_mode & 0o077 == 0
+    assert (archive.stat().st_mode & 0o077) == 0
+    assert within(archive, "etc/machine-id") == (lab.host_root("uh-01") / "etc/machine-id").read_bytes()
+    again = desk("run", "24", "--on", "uh-01", "-f", file, "--reason", "test")
+    assert again.code == 1, "a label is used once"
+    assert not desk.record().sent("change")
+
+
+def test_an_infrastructure_host_is_saved_and_the_next_night_only_what_changed(desk: Desk, lab: Any) -> None:
+    assert stepped(desk, BOOK, **given("backup", "ih-01", label="one")) is None
+    (lab.container_root("hcore1") / "etc/new-since").write_text("x")
+    try:
+        assert stepped(desk, BOOK, **given("backup", "ih-01", label="two")) is None
+    finally:
+        (lab.container_root("hcore1") / "etc/new-since").unlink()
+    full, more = saved(lab, "ih-01", "hcore1")
+    assert (full.parent.name, more.parent.name) == ("base", "2")
+    with tarfile.open(full) as one, tarfile.open(more) as two:
+        assert "fs/etc/new-since" in set(two.getnames()) - set(one.getnames())
+        assert "fs/etc/machine-id" in set(one.getnames()) - set(two.getnames())
+    assert len(lines(desk)) == 1 + 7 + 7
+    assert stepped(desk, BOOK, **given("report", "ih-01")) is None
+
+
+def test_a_container_is_put_back_to_what_it_was(desk: Desk, lab: Any) -> None:
+    inside = lab.container_root("node101")
+    (inside / MOTD).write_text("as of the backup\n")
+    (inside / "etc/kept.conf").write_text("a = 1\n")
+    backed_up(desk, lab)
+    (inside / MOTD).write_text("spoilt\n")
+    (inside / "etc/kept.conf").unlink()
+    (inside / "etc/new.conf").write_text("never saved\n")
+    before, neighbour = listed(lab), lab.inside("node102", ["cat", "/proc/sys/kernel/random/boot_id"]).stdout
+    wish = given("restore", container="node101", confirm="node101", service="nginx")
+    assert stepped(desk, BOOK, **wish) is None
+    assert (on_disk(lab, 101) / MOTD).read_bytes() == b"as of the backup\n"
+    assert (on_disk(lab, 101) / "etc/kept.conf").read_bytes() == b"a = 1\n"
+    assert not (on_disk(lab, 101) / "etc/new.conf").exists()
+    assert listed(lab) == before
+    assert lab.inside("node101", ["pgrep", "-x", "nginx"]).stdout
+    assert lab.inside("node102", ["cat", "/proc/sys/kernel/random/boot_id"]).stdout == neighbour
+    assert within(saved(lab, "uh-01", "node101")[-1], f"fs/{MOTD}") == b"spoilt\n", "the way back"
+    assert [t.split()[1] for t in lines(desk)] == ["backup", "stop", "restore", "start"]
+    safety = saved(lab, "uh-01", "node101")[-1].parent.parent.name
+    assert stepped(desk, BOOK, **wish, backup_id=safety) is None
+    assert (on_disk(lab, 101) / MOTD).read_bytes() == b"spoilt\n"
+    (lab.container_root("node101") / "etc/new.conf").unlink()
+
+
+def test_a_copy_is_compared_and_gone_and_the_original_never_noticed(desk: Desk, lab: Any) -> None:
+    backed_up(desk, lab)
+    before, boot = listed(lab), lab.inside("node101", ["cat", "/proc/sys/kernel/random/boot_id"]).stdout
+    one = Stepped(desk, BOOK, given("test-restore", container="node101", confirm="node101"))
+    assert one.run("mount") is None
+    copy = [row for row in listed(lab).splitlines() if row not in before.splitlines()]
+    assert [row.split()[2:] for row in copy] == [["stopped", "-", "node1001-shop.lab.example", "no"]]
+    root = lab.host_root("uh-01") / f"vz/root/{copy[0].split()[0]}"
+    assert (root / "etc/machine-id").read_bytes() == (lab.container_root("node101") / "etc/machine-id").read_bytes()
+    with pytest.raises(OSError, match="Read-only"):
+        (root / "etc/x").write_text("x")
+    assert one.run() is None
+    one.close()
+    assert listed(lab) == before
+    assert lab.inside("node101", ["cat", "/proc/sys/kernel/random/boot_id"]).stdout == boot
+    assert not root.exists()
+
+
+def test_a_damaged_backup_is_noticed_by_the_file_that_differs(desk: Desk, lab: Any) -> None:
+    (lab.container_root("node101") / MOTD).write_text("as of the backup\n")
+    backed_up(desk, lab)
+    with tarfile.open(saved(lab, "uh-01", "node101")[0], "a") as tar:
+        wrong = tarfile.TarInfo(f"fs/{MOTD}")
+        wrong.size = 3
+        tar.addfile(wrong, io.BytesIO(b"bad"))
+    error = stepped(desk, BOOK, **given("test-restore", container="node101", confirm="node101"))
+    assert "./motd: FAILED" in str(error.__dict__), error
+    assert {e["undo"] for e in desk.record().events("open")} == {
+        "prlctl delete restore-test",
+        "prlctl umount restore-test",
+    }
+
+
+def test_one_that_fails_does_not_keep_the_others_from_being_saved(desk: Desk, lab: Any) -> None:
+    trap = lab.host_root("uh-01") / "vz/private/102/fail-backup"
+    trap.touch()
+    wish = given("backup", label="one-fails")
+    assert stepped(desk, BOOK, **wish) is not None
+    assert desk.record().state == "failed"
+    assert [len(saved(lab, "uh-01", f"node10{n}")) for n in (1, 2, 3)] == [1, 0, 1]
+    trap.unlink()
+    assert stepped(desk, BOOK, **wish, follows=desk.record().intent["run"]) is None
+    assert [len(saved(lab, "uh-01", f"node10{n}")) for n in (1, 2, 3)] == [1, 1, 1]
+    assert [e["slots"]["uuid"] for e in desk.record().sent("change") if e["template"].startswith("prlctl")] == [
+        sources(lab, "uh-01")["node102"]
+    ]
+
+
+def test_expired_chains_go_oldest_first_and_the_last_good_full_one_stays(desk: Desk, lab: Any) -> None:
+    for words in ("101 -f", "101 -i", "101 -f", "102 -f"):
+        lab.inside("uh-01", ["bash", "-c", f"prlctl backup {words}"])
+    oldest, more, newer = saved(lab, "uh-01", "node101")
+    (only,) = saved(lab, "uh-01", "node102")
+    for archive, days in ((oldest, 41), (more, 40), (newer, 20), (only, 90)):
+        info = archive.parent / "info.json"
+        then = time.localtime(time.time() - days * 86400)
+        told = {"at": time.mktime(then), "date": time.strftime("%Y-%m-%d %H:%M:%S", then)}
+        info.write_text(json.dumps({**json.loads(info.read_text()), **told}))
+    assert stepped(desk, BOOK, **given("prune")) is None
+    gone = [e["slots"]["backup"] for e in desk.record().sent("change")]
+    chain = oldest.parent.parent.name
+    assert gone == [f"{chain}.2", chain]
+    assert (saved(lab, "uh-01", "node101"), saved(lab, "uh-01", "node102")) == ([newer], [only])
+
+
+def test_a_report_names_what_has_no_fresh_backup(desk: Desk, lab: Any) -> None:
+    lab.inside("uh-01", ["bash", "-c", "for one in 101 103 win2019-1; do prlctl backup $one; done"])
+    error = stepped(desk, BOOK, **given("report"))
+    assert "each has a backup of the last 26 h" in str(error)
+    judged = [e for e in desk.record().events("require") if not e["met"]]
+    assert [e["inputs"] for e in judged] == [{"missing": "['node102']"}]
+    assert not desk.record().sent("change")
+
+
+def test_a_component_is_not_restored_in_place(desk: Desk, lab: Any) -> None:
+    lab.inside("ih-01", ["prlctl", "backup", "305"])
+    error = stepped(desk, BOOK, **given("restore", "ih-01", container="hcore1", confirm="hcore1"))
+    assert "a component needs Jelastic Support" in str(error)
+    assert not desk.record().sent("change", "look")
+    scope = scopes.load("backup-and-restore")
+    assert scope
+    in_place = [e for e in scope.entries if e.verb == "change" and e.at == "host"]
+    assert {e.kinds for e in in_place} == {("end-user-container",)}, "also a cell that was edited cannot"
+    assert len(in_place) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("store", "backups"), ("store", "/vz/../x"), ("label", "a b"), ("label", "--full"), ("label", "$(id)"),
+        ("backup_id", "{a}"), ("container", "node101;id"), ("files", "etc"), ("service", "-x"), ("kind", "partial"),
+        ("action", "delete"), ("keep_days", 0), ("room", 0.5), ("wait", "long"), ("confirm", "node102"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_refused_and_says_which(name: str, value: Any) -> None:
+    scope = scopes.load("backup-and-restore")
+    assert scope
+    wish = given("restore", container="node101", confirm="node101")
+    with pytest.raises(InputError, match=name):
+        scope.parameters.check({**wish, name: value})
