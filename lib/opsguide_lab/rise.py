@@ -3,8 +3,8 @@
 Rules:
 - What is in order is left alone; what is down is started; a host is built anew when it does not answer otherwise, or
   when it was built by another version of the lab.
-- Faults that a test left behind are taken away: a broken wire, a full disk, another host key, a backup store that is not
-  mounted, where a container is down also locks and files that make it fail.
+- Faults that a test left behind are taken away: a broken wire, a full disk, another host key, a missing backup store,
+  where a container is down also locks and files that make it fail.
 - With `restore`, a host whose containers or services are not those of the topology is built anew too.
 - A host is up when its own host key answers at its address and its containers run.
 """

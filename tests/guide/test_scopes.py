@@ -217,7 +217,7 @@ def test_bytes_that_are_no_text_are_refused() -> None:
 
 
 def test_an_activity_without_a_scope_file_has_none() -> None:
-    assert scopes.load("backup-and-restore") is None
+    assert scopes.load("trim-journal") is None
 
 
 def test_the_digest_is_the_sha_256_of_the_file() -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +94,12 @@ def far(tmp_path: Path) -> FarDesk:
     key = tmp_path / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     return made
+
+
+@pytest.fixture
+def later(far: FarDesk) -> FarDesk:
+    """The same, with an edition that has one more row, whose runbook is still to come."""
+    seed = (files("opsguide.guide") / "editions/seed.csv").read_text()
+    far.write("later.csv", f"{seed}A Later Activity,Hosting Provider,N/A,Jelastic Operations,N/A\n")
+    far.platform.write_text(far.platform.read_text().replace("edition: seed", "edition: later.csv"))
+    return far

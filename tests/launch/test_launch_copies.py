@@ -71,5 +71,4 @@ def test_open_makes_a_checked_copy_and_prints_its_path(far: FarDesk) -> None:
     assert r'reason: str = "say \"why\""' in "".join(json.loads(copy.read_text())["cells"][3]["source"])
     assert far("open", "06", "-p", "nope=1", *work).code == 2
     assert far("open", "06", "--on", "none", *work).code == 2
-    assert far("open", "24", *work).code == 2
     assert Path(far("open", *work).out.strip()).name == "start-here.ipynb"

@@ -30,7 +30,6 @@ RUN = ("run", "restarting-processes", "--on", "uh-01", "-p", "service=zabbix-age
     (("run", "06", "--on", "uh-01", "-p", "service=nginx", "--reason", "x"), "no service 'nginx' on user-host"),
     (("run", "06", "--on", "uh-01", "-p", "service=--root=/", "--reason", "x"), "is not the name of a unit"),
     (("run", "06", "--on", "uh-01", "--reason", "x"), "parameter service must not be empty"),
-    (("run", "backup-and-restore", "--on", "uh-01", "--reason", "x"), "still to come"),
     (("plan", "06", "--on", "uh-01", "-p", "x=1;import os;y=1"), "unknown parameter"),
     (("plan", "06", "--on", "uh-01", "-p", "x;import os=1"), "-p takes name=value"),
 ])  # fmt: skip
@@ -41,6 +40,16 @@ def test_bad_input_is_exit_2_and_leaves_nothing(far: FarDesk, words: tuple[str, 
     assert "Traceback" not in done.err
     assert len(done.err.splitlines()) <= 5
     assert not far.folders()
+
+
+def test_a_runbook_that_is_still_to_come_is_said_everywhere(later: FarDesk) -> None:
+    assert "still to come" in later("may", "25", "uh-01").out
+    assert "still to come" in later("show", "25").out
+    for element in ("uh-01", "hcore1"):
+        done = later("run", "a-later-activity", "--on", element, "--reason", "x")
+        assert (done.code, "still to come" in done.err) == (2, True), done
+    assert later("open", "25", "--work", str(later.folder), "--only-copy").code == 2
+    assert not later.folders()
 
 
 def test_a_file_of_parameters_is_named_with_its_line(far: FarDesk) -> None:

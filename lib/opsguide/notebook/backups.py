@@ -88,9 +88,7 @@ def _moment(text: str) -> datetime:
     try:
         return datetime.strptime(text.strip(), "%Y-%m-%d %H:%M:%S")
     except ValueError:
-        raise InputError(
-            f"{text[:40]!r} is no date and time of a backup", next="see what the list above says"
-        ) from None
+        raise InputError(f"{text[:40]!r} is no date and time of a backup", next="see the list above") from None
 
 
 def _chain(backup: Any) -> str:

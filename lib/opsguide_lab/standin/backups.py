@@ -12,7 +12,7 @@ Rules:
 """
 
 # Imports are few for the reason that containers.py gives.
-# ruff: noqa: PTH103, PTH104, PTH106, PTH108, PTH110, PTH112, PTH123, PTH202, PTH208
+# ruff: noqa: PTH103, PTH104, PTH106, PTH108, PTH110, PTH112, PTH123, PTH202, PTH208, PTH211
 
 from __future__ import annotations
 
