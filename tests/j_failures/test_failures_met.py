@@ -84,7 +84,7 @@ def test_a_full_disk_leaves_the_old_file_and_says_what_the_host_answered(desk: D
         lab.free_disk("uh-01")
     may_go_on(desk, done)
     assert "No space left on device" in field(done, "answer")
-    assert "the old file is still in place" in field(done, "next")
+    assert "the file is as it was" in field(done, "next")
     assert "cp -a -- /etc/motd" in field(done, "command")
     assert file.read_text() == old
 
