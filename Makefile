@@ -22,7 +22,7 @@ demo: install ## the main job on the practice platform, from the table to sealed
 
 test: install ## everything: rules, wire, lab, notebooks; as root also the host packages that only tests need
 	@sh tests/packages.sh $(TEST_PACKAGES)
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: install ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -1,4 +1,7 @@
-"""The lab once for all tests, a records root and a broker of our own, and the count of tests that met a real sshd."""
+"""The lab once for all tests, a records root and a broker of our own, and the figures that a whole run states.
+
+`pytest -n auto` runs them side by side in rooms (rooms.py), each with a lab of its own; a file's tests stay together.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,30 @@ from typing import Any
 
 import pytest
 
-from desk import BINARIES, Desk
+import rooms
+import suites
+from a_cells import cells as suite_a
+from b_truth import faults as suite_b
+from d_wire import faults as suite_d
+from desk import BINARIES, Desk, Record
 
 IN_CI = os.environ.get("CI") == "true"
 REAL = ("tests/a_cells", "tests/b_truth", "tests/d_wire", "tests/lab", "tests/runbooks")
 
-met_sshd: set[str] = set()
-sealed_records = 0
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A room for each core, where the machine carries rooms."""
+    return rooms.possible()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.stash[FIGURES] = Figures()
+    config.pluginmanager.register(config.stash[FIGURES])
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        config.stash[ROOM] = rooms.enter(worker)
+    elif getattr(config.option, "numprocesses", None):
+        config.stash[LIMIT] = rooms.prepare(config.option.numprocesses)
     # A shell's background job ignores Ctrl-C, and so would all that the tests start and interrupt.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -37,7 +54,10 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PATH"] = f"{BINARIES}{os.pathsep}{os.environ['PATH']}"
 
 
-RUNTIME: pytest.StashKey[Path] = pytest.StashKey()
+RUNTIME = pytest.StashKey[Path]()
+ROOM = pytest.StashKey[Path]()
+LIMIT = pytest.StashKey[str]()
+FIGURES = pytest.StashKey["Figures"]()
 
 
 @pytest.fixture(scope="session")
@@ -59,12 +79,13 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, lab: Any) -> Iterator[Desk]:
+def desk(tmp_path: Path, lab: Any, request: pytest.FixtureRequest) -> Iterator[Desk]:
     """A desk on the lab; afterwards nothing is held or out, and its records are counted."""
-    global sealed_records
     made = Desk(tmp_path / "records")
     yield made
-    sealed_records += sum(1 for p in made.folders() if not p.name.endswith("-unfinished"))
+    sealed = [record for record in map(Record, made.folders()) if record.sealed]
+    request.node.user_properties.append(("records", len(sealed)))
+    request.node.user_properties.append(("cells", [cell for record in sealed if (cell := suite_a.cell(record))]))
     _nothing_left()
 
 
@@ -90,27 +111,63 @@ def _nothing_left() -> None:
         kept.unlink(missing_ok=True)
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    result = yield
-    report = result.get_result()
+def pytest_runtest_setup(item: pytest.Item) -> None:
     real = "lab" in getattr(item, "fixturenames", ()) or item.nodeid.startswith("tests/d_wire")
-    if report.when == "call" and report.passed and real:
-        met_sshd.add(report.nodeid)
+    item.user_properties.append(("sshd", real))
+
+
+class Figures:
+    """What the reports of all processes add up to."""
+
+    def __init__(self) -> None:
+        self.sshd: set[str] = set()
+        self.records = 0
+        self.cells: set[tuple[str, str]] = set()
+        self._passed: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        told = dict(report.user_properties)
+        if report.when == "call" and report.passed:
+            self._passed.add(report.nodeid)
+            self.sshd |= {report.nodeid} if told.get("sshd") else set()
+        if report.when == "teardown":
+            self.records += told.get("records", 0)
+            if report.nodeid.startswith("tests/a_cells") and report.nodeid in self._passed:
+                self.cells |= {(slug, kind) for slug, kind in told.get("cells", [])}
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    terminalreporter.write_line(f"{len(met_sshd)} tests touched a real sshd; {sealed_records} records were sealed")
+    found = config.stash[FIGURES]
+    terminalreporter.write_line(suite_a.figure(found.cells))
+    terminalreporter.write_line(suites.figure(terminalreporter, "B", "tests/b_truth", suite_b.FAULTS))
+    terminalreporter.write_line(suites.figure(terminalreporter, "D", "tests/d_wire", suite_d.FAULTS))
+    terminalreporter.write_line(f"{len(found.sshd)} tests touched a real sshd; {found.records} records were sealed")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    whole = not session.config.args or session.config.args == ["tests"]
-    reporter = session.config.pluginmanager.getplugin("terminalreporter")
-    skipped = [r.nodeid for r in reporter.stats.get("skipped", []) if r.nodeid.startswith(REAL)] if reporter else []
-    if IN_CI and whole and (skipped or not met_sshd or not sealed_records):
-        print(f"\nin CI the lab must run: {len(skipped)} skipped, {len(met_sshd)} met sshd, {sealed_records} records")
+    config = session.config
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if IN_CI and reporter and config.args in ([], ["tests"]):
+        _refuse_gaps(session, reporter.stats, config.stash[FIGURES])
+    if LIMIT in config.stash:
+        rooms.INSTANCES.write_text(config.stash[LIMIT])
+    _end_broker(config.stash[RUNTIME])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if ROOM in config.stash:
+        rooms.leave(config.stash[ROOM])
+
+
+def _refuse_gaps(session: pytest.Session, stats: dict[str, list[Any]], found: Figures) -> None:
+    """In CI the lab must run, and every cell of the table must have been met."""
+    skipped = [r.nodeid for r in stats.get("skipped", []) if r.nodeid.startswith(REAL)]
+    missing = suite_a.missing(found.cells)
+    if skipped or missing or not found.sshd or not found.records:
+        print(f"\nin CI the lab must run: {len(skipped)} skipped, {len(found.sshd)} met sshd, {found.records} records")
+        print(f"suite A: no sealed record of the end that the table wants: {'; '.join(missing) or 'none'}")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    _end_broker(session.config.stash[RUNTIME])
 
 
 def _end_broker(runtime: Path) -> None:

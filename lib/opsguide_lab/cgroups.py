@@ -105,7 +105,7 @@ def end(pid: int) -> None:
     except OSError:
         return
     try:
-        if f"/{GROUP}" in Path(f"/proc/{pid}/cgroup").read_text():
+        if f"/{GROUP}/" in Path(f"/proc/{pid}/cgroup").read_text():
             signal.pidfd_send_signal(handle, signal.SIGKILL)
     except OSError:
         return

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 ROOT = Path("/var/lib/opsguide-lab")
@@ -25,7 +26,8 @@ RELAY_SOCKET = RUN / "relay.sock"
 API_SOCKET = RUN / "api.sock"
 LOCK = ROOT / "lock"
 
-GROUP = "opsguide-lab"  # the cgroup below which every process of the lab lives
+# The cgroup below which every process of the lab lives; several labs on one machine need several.
+GROUP = os.environ.get("OPSGUIDE_LAB_GROUP") or "opsguide-lab"
 
 
 def host_folder(host: str) -> Path:

@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from b_truth.faults import FAULTS
 from desk import Desk
 from kernels import UNIT, Counter, Hand, counted
-from suites import figure
 
 
 @pytest.fixture
@@ -31,7 +29,3 @@ def hand(desk: Desk) -> Iterator[Callable[..., Hand]]:
 @pytest.fixture
 def counter(lab: Any) -> Iterator[Counter]:
     yield from counted(lab)
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    terminalreporter.write_line(figure(terminalreporter, "B", "tests/b_truth", FAULTS))

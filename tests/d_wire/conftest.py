@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from d_wire import sshd as parts
-from d_wire.faults import FAULTS
 from d_wire.sshd import Relay, Sshd
 from opsguide.reach.ssh import Connections
-from suites import figure
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -85,7 +82,3 @@ def exec2(tmp_path: Path) -> str:
     path.write_text('#!/bin/bash\n[ "$1 $2" = "exec2 305" ] || exit 99\nshift 2\nexec bash -c "$*"\n')
     path.chmod(0o755)
     return f"export PATH={tmp_path}:$PATH; "
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    terminalreporter.write_line(figure(terminalreporter, "D", "tests/d_wire", FAULTS))

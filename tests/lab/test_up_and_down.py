@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from opsguide_lab.places import GROUP
+
 from .words import ssh, within
 
-GROUP = "opsguide-lab"
 BOOT = "cat /proc/sys/kernel/random/boot_id"
 
 
@@ -32,17 +33,17 @@ class Machine:
     def now(cls) -> Machine:
         """Everything, to be compared with another moment."""
         mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-        groups = [p for top in Path("/sys/fs/cgroup").iterdir() if top.is_dir() for p in (top, *top.glob(f"{GROUP}*"))]
-        groups += Path("/sys/fs/cgroup").glob(f"{GROUP}*")
+        groups = [p for top in Path("/sys/fs/cgroup").iterdir() if top.is_dir() for p in (top, *top.glob(GROUP))]
+        groups += Path("/sys/fs/cgroup").glob(GROUP)
         namespaces: set[str] = set()
         processes: set[str] = set()
         for entry in Path("/proc").glob("[0-9]*"):
             try:
                 state = (entry / "stat").read_text().rsplit(")", 1)[1].split()
                 # a dead one (Z) only waits until the machine's own PID 1 reads its exit status
-                if GROUP in (entry / "cgroup").read_text() and state[0] != "Z":
+                if f"/{GROUP}/" in (entry / "cgroup").read_text() and state[0] != "Z":
                     processes.add(f"{entry.name} {state[19]}")
-                namespaces |= {str(link.readlink()) for link in (entry / "ns").iterdir()}
+                    namespaces |= {str(link.readlink()) for link in (entry / "ns").iterdir()}
             except OSError:
                 continue
         return cls(
