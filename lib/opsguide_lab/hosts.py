@@ -12,7 +12,7 @@ from pathlib import Path
 
 from opsguide_lab import cgroups, topology
 from opsguide_lab.errors import LabError
-from opsguide_lab.places import HERE, host_folder, write
+from opsguide_lab.places import GROUP, GROUP_NAMED, HERE, host_folder, write
 from opsguide_lab.topology import Container, Host
 
 DISK = "512m"
@@ -100,11 +100,12 @@ def start(host: Host, base: Path, layers: Path) -> None:
 def born(entries: list[str], argv: list[str], log: Path) -> None:
     """Run a detached process that enters its cgroups before it is anything; its output goes to `log`."""
     enter = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo 0 > "$1"; shift; n=$((n-1)); done; exec setsid --fork "$@"'
+    path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
     with log.open("ab") as out:
         subprocess.run(
             ["sh", "-ec", enter, "born", str(len(entries)), *entries, *argv],
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=True, close_fds=True, cwd="/",
-            env={"PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin", "PYTHONPATH": str(HERE.parent)},
+            env={"PATH": path, "PYTHONPATH": str(HERE.parent), GROUP_NAMED: GROUP},
         )  # fmt: skip
 
 

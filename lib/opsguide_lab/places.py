@@ -27,7 +27,8 @@ API_SOCKET = RUN / "api.sock"
 LOCK = ROOT / "lock"
 
 # The cgroup below which every process of the lab lives; several labs on one machine need several.
-GROUP = os.environ.get("OPSGUIDE_LAB_GROUP") or "opsguide-lab"
+GROUP_NAMED = "OPSGUIDE_LAB_GROUP"
+GROUP = os.environ.get(GROUP_NAMED) or "opsguide-lab"
 
 
 def host_folder(host: str) -> Path:
