@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-HOST_PACKAGES := mmdebstrap systemd-container openssh-client openssh-server iproute2 util-linux curl jq
+HOST_PACKAGES := mmdebstrap systemd-container openssh-client openssh-server openssl iproute2 util-linux curl jq
 TEST_PACKAGES := chromium sudo
 
 .PHONY: help install demo test lint tidy runbook bench clean

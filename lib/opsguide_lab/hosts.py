@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from opsguide_lab import cgroups, topology
+from opsguide_lab import certificates, cgroups, topology
 from opsguide_lab.errors import LabError
 from opsguide_lab.places import GROUP, GROUP_NAMED, HERE, host_folder, write
 from opsguide_lab.topology import Container, Host
@@ -31,6 +31,7 @@ def prepare(host: Host) -> None:
     write(layer / "etc/hostname", f"{host.name}\n")
     write(layer / "etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {host.hostname} {host.name}\n")
     write(layer / "etc/machine-id", f"{host.machine_id}\n", 0o444)
+    certificates.trust(layer)
     if host.joining:
         names = " ".join(f"{name}.{topology.DOMAIN}" for name in ("app", "jca"))
         here = (layer / "etc/hosts").read_text()
@@ -77,6 +78,9 @@ def _prepare_container(folder: Path, layer: Path, one: Container) -> None:
         facts = f"COMPUTE_TYPE={service}\nCOMPUTE_TYPE_FULL_NAME={service}\nSERVICE={service}\n"
         write(files / "etc/jelastic/metainf.conf", facts)
     else:
+        if one.front:
+            certificates.trust(files)
+            certificates.place(files)
         write(files / "etc/jelastic/jinfo.ini", f"version={topology.VERSION}\ncomponent={one.component}\n")
     link = layer / "etc/vz/conf" / f"{one.ctid}.conf"
     link.unlink(missing_ok=True)

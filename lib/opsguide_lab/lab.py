@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from opsguide_lab import access, base, cgroups, control, hosts, layers, places, rise, topology, trust
+from opsguide_lab import access, base, certificates, cgroups, control, hosts, layers, places, rise, topology, trust
 from opsguide_lab.errors import LabError
 from opsguide_lab.topology import Container, Host
 
@@ -56,6 +56,7 @@ def up(say: Say, names: Sequence[str] | None = None) -> None:
         built = layers.ensure(root)
         access.ensure()
         trust.ensure()
+        certificates.ensure()
         _serve()
         if control.ask(places.API_SOCKET, do="ping")["word"]:
             control.ask(places.API_SOCKET, do="fault", word="")

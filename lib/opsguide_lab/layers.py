@@ -23,7 +23,8 @@ jelastic-db and the zabbix agent (process zabbix_agentd, TCP 10050, in all of th
 
 Probes: jelcore :8080/JElastic/env/system/rest/getversion, hcore :8080/users/system/service/rest/getversion and
 `ls /home/hivext/ftp` (a mount), resolver :80/vap_metadata; all three answer 503 while the member is drained.
-The uploader takes PUT below :8080/upload/, up to its limit.
+The uploader takes PUT below :8080/upload/, up to its limit. The resolver's nginx answers on :443 too, with certificates of
+the lab's own authority (see certificates).
 """
 
 from __future__ import annotations
@@ -98,9 +99,9 @@ WantedBy=multi-user.target
 
 
 def digest(base: Path) -> str:
-    """What hosts are made of: the seed, the stand-ins, this file, who is trusted, and the base."""
+    """What hosts are made of: the seed, the stand-ins, this file, who is trusted, certificates, and the base."""
     files = [p for place in ("seed", "standin") for p in sorted((HERE / place).rglob("*"))]
-    return digest_of([Path(__file__), HERE / "trust.py", *files], base.name)
+    return digest_of([Path(__file__), HERE / "trust.py", HERE / "certificates.py", *files], base.name)
 
 
 def digest_of(files: Iterable[Path], more: str = "") -> str:

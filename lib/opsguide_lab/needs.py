@@ -16,6 +16,7 @@ PROGRAMS = {
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "ssh-keyscan": "openssh-client",
+    "openssl": "openssl",
     "ip": "iproute2",
     "nsenter": "util-linux",
     "unshare": "util-linux",

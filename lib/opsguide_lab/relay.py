@@ -9,7 +9,8 @@ Rules:
 - refuse: nothing listens. reset: a connection is accepted and reset. hang: it is accepted and nothing is forwarded.
 - delay=SECONDS: every chunk arrives that much later, in both directions. freeze: live and new connections stay open
   and nothing passes any more. cut: live connections are reset once, and the wire is whole again.
-- Inside each host the platform API's address answers as well: see inward. No fault of a wire touches that.
+- Inside each host the addresses of the platform API and of the resolvers answer as well: see inward. No fault of a wire
+  touches that.
 - The empty word mends the wire. A fault is in force when the question that sets it has been answered.
 """
 
@@ -17,20 +18,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import socket
 import struct
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from opsguide_lab import control, inward
 from opsguide_lab.control import Answer
+from opsguide_lab.inward import socket_in
 from opsguide_lab.places import RELAY_SOCKET
 from opsguide_lab.topology import PORT
 
-CLONE_NEWNET = 0x40000000
 CHUNK = 1 << 16
 WORDS = ("", "refuse", "reset", "hang", "freeze", "cut")
 
@@ -43,18 +42,6 @@ def delay_of(word: str) -> float:
     if word not in WORDS:
         raise ValueError(f"no fault is called {word!r}; there are {', '.join(WORDS[1:])} and delay=SECONDS")
     return 0.0
-
-
-def socket_in(namespace: int) -> socket.socket:
-    """A TCP socket made inside a network namespace that is given as an open file."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    with Path("/proc/self/ns/net").open("rb") as own:
-        if libc.setns(namespace, CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), "setns")
-        try:
-            return socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        finally:
-            libc.setns(own.fileno(), CLONE_NEWNET)
 
 
 def reset(line: socket.socket) -> None:
@@ -75,7 +62,7 @@ class Wire:
     flow: asyncio.Event = field(default_factory=asyncio.Event)
     live: set[asyncio.Task[None]] = field(default_factory=set)
     doors: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    home: asyncio.Server | None = None
+    home: list[asyncio.Server] = field(default_factory=list)
 
     async def put(self, word: str) -> None:
         """Put a fault in force, or mend the wire."""
@@ -195,8 +182,8 @@ class Wire:
         """Give the host up: doors, connections and namespace."""
         await self.close_doors()
         await self._end(self.live)
-        if self.home:
-            self.home.close()
+        for server in self.home:
+            server.close()
         os.close(self.namespace)
 
 
@@ -220,7 +207,7 @@ class Relay:
         if do == "attach":
             namespace = os.open(f"/proc/{int(question['pid'])}/ns/net", os.O_RDONLY)
             wire = self.wires[name] = Wire(str(question["address"]), namespace)
-            wire.home = await inward.listen(socket_in(namespace))
+            wire.home = await inward.listen(namespace)
             for near, its in self.wires.items():
                 if near != name:
                     await its.meet(name, namespace)

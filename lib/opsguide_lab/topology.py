@@ -52,7 +52,10 @@ class Host:
 
 @dataclass(frozen=True)
 class Container:
-    """One container: `node` is the platform's number of an end-user container, 0 for infrastructure."""
+    """One container: `node` is the platform's number of an end-user container, 0 for infrastructure.
+
+    `front` is the address under which customers reach its port 443; in the lab it answers inside the hosts.
+    """
 
     name: str
     host: str
@@ -63,6 +66,7 @@ class Container:
     node: int = 0
     kind_of_node: str = ""
     memory: int = 512  # MiB
+    front: str = ""
 
     @property
     def hostname(self) -> str:
@@ -94,11 +98,11 @@ HOSTS: tuple[Host, ...] = (
 )
 
 
-def _pair(component: str, ctid: int) -> tuple[Container, Container]:
+def _pair(component: str, ctid: int, fronts: tuple[str, str] = ("", "")) -> tuple[Container, Container]:
     one, two = f"{component}1", f"{component}2"
     return (
-        Container(one, "ih-01", ctid, component, peer=two),
-        Container(two, "ih-02", ctid, component, peer=one),
+        Container(one, "ih-01", ctid, component, peer=two, front=fronts[0]),
+        Container(two, "ih-02", ctid, component, peer=one, front=fronts[1]),
     )
 
 
@@ -108,7 +112,7 @@ CONTAINERS: tuple[Container, ...] = (
     *_pair("jelcore", 303),
     *_pair("gate", 304),
     *_pair("hcore", 305),
-    *_pair("resolver", 306),
+    *_pair("resolver", 306, ("127.0.64.21", "127.0.64.22")),
     Container("uploader1", "ih-01", 307, "uploader"),
     Container("memcached-infra1", "ih-02", 308, "memcached-infra"),
     Container("node101", "uh-01", 101, env="shop", node=1001, kind_of_node="nginx"),
