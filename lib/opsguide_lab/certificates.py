@@ -76,7 +76,16 @@ def trust(layer: Path) -> None:
 
 def place(files: Path) -> None:
     """What a resolver is built with: the pair that it serves, and beside it the next one."""
-    for name, suffix in ((SERVED, ""), (NEXT, ".new")):
-        for kind in ("crt", "key"):
-            text = (PLACE / f"{name}.{kind}").read_text()
-            places.write(files / FOLDER / f"platform.{kind}{suffix}", text, 0o600)
+    for name, text in _pairs().items():
+        places.write(files / FOLDER / name, text, 0o600)
+
+
+def as_placed(files: Path) -> bool:
+    """Whether a resolver has what it was built with, and nothing else."""
+    found = (files / FOLDER).iterdir()
+    return {path.name: path.read_text() for path in found} == _pairs()
+
+
+def _pairs() -> dict[str, str]:
+    kinds, pairs = ("crt", "key"), {SERVED: "", NEXT: ".new"}
+    return {f"platform.{k}{end}": (PLACE / f"{name}.{k}").read_text() for name, end in pairs.items() for k in kinds}

@@ -23,8 +23,8 @@ jelastic-db and the zabbix agent (process zabbix_agentd, TCP 10050, in all of th
 
 Probes: jelcore :8080/JElastic/env/system/rest/getversion, hcore :8080/users/system/service/rest/getversion and
 `ls /home/hivext/ftp` (a mount), resolver :80/vap_metadata; all three answer 503 while the member is drained.
-The uploader takes PUT below :8080/upload/, up to its limit. The resolver's nginx answers on :443 too, with certificates of
-the lab's own authority (see certificates).
+The uploader takes PUT below :8080/upload/, up to its limit. The nginx of a resolver answers on :443, too, with
+certificates of the lab's own authority: see certificates.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import ctypes
 import os
 from pathlib import Path
 
-from opsguide_lab import access, control, elements, hosts, places, topology, trust
+from opsguide_lab import access, certificates, control, elements, hosts, places, topology, trust
 from opsguide_lab.errors import LabError
 from opsguide_lab.topology import Host
 
@@ -57,7 +57,8 @@ def _attach(host: Host) -> None:
 
 
 def strayed(host: Host) -> str:
-    """How a running host differs from the topology, empty when it does not: it joined, containers, disabled units."""
+    """How a running host differs from the topology, empty when it does not: it joined, its containers, their
+    certificates, disabled units."""
     if not (pid := hosts.leader(host.name)):
         return ""  # between two boots: healing waits for it
     etc = Path(f"/proc/{pid}/root/etc")
@@ -66,6 +67,9 @@ def strayed(host: Host) -> str:
     numbers = sorted(int(p.stem) for p in (etc / "vz/conf").glob("[1-9]*.conf"))
     if numbers != [c.ctid for c in topology.containers_on(host.name)]:
         return "containers: " + " ".join(map(str, numbers))
+    for one in (c for c in topology.containers_on(host.name) if c.front):
+        if not certificates.as_placed(Path(f"/proc/{pid}/root/vz/private/{one.ctid}/fs")):
+            return f"certificates: {one.name}"
     wants = etc / "systemd/system/multi-user.target.wants"
     gone = [unit for unit in ("vz", "prl-disp") if not (wants / f"{unit}.service").is_symlink()]
     return "disabled: " + " ".join(gone) if gone else ""
