@@ -12,7 +12,6 @@ import pytest
 from desk import REPOSITORY, Desk
 from opsguide_lab import certificates
 from opsguide_lab.elements import entering
-from stepping import stepped
 
 pytestmark = pytest.mark.lab
 BOOK = "20-ssl-certificates-update.ipynb"
