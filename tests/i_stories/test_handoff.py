@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from desk import REPOSITORY, Desk
+from desk import REPOSITORY, Desk, wait_for
+from opsguide.guide import scopes
+from opsguide.notebook.expect import says
+from raw import Raw
 
 pytestmark = pytest.mark.lab
 CASE = REPOSITORY / "parameters/runs/17-hcore1-nginx.yml"
@@ -65,6 +69,8 @@ def test_what_was_done_is_confirmed_and_what_was_not_done_stays_open(
     assert not rules.exists()
     assert not desk.record().sent("change", "edit")
     assert listed(desk)[0]["state"] == "reopened"
+    asked(desk, "asked once more")
+    assert [(h["handoff"], len(h["runs"]), h["region"]) for h in listed(desk)] == [(number, 2, "lab")]
     assert desk("handoff", "send", number, "--to-file", str(tmp_path / "out")).code == 0
     done_by_the_vendor(desk, rules)
     done = desk("handoff", "confirm", number, "--ticket", "T-1", "--what", "file put in place", "--json")
@@ -72,8 +78,10 @@ def test_what_was_done_is_confirmed_and_what_was_not_done_stays_open(
     told = json.loads(done.out)
     assert (told["state"], told["court"]) == ("confirmed", "")
     assert told["vendor_seconds"] > 0
-    assert [e["type"] for e in told["events"]] == ["opened", "sent", "failed", "sent", "confirmed"]
+    story = ["opened", "sending", "sent", "failed", "evidence", "sending", "sent", "confirmed"]
+    assert [e["type"] for e in told["events"]] == story
     assert any(not c["same"] for c in told["acceptance"]["compared"])
+    assert any("journalctl -u logrotate" in c["command"] for c in told["acceptance"]["compared"]), "a common look"
     assert told["events"][-1]["what"] == "file put in place"
     request = json.loads((desk.record(0).path / "request.json").read_text())
     assert told["events"][-1]["not_asked"] == [a["check"] for a in request["acceptance"] if not a["ask"]]
@@ -84,29 +92,42 @@ def test_what_was_done_is_confirmed_and_what_was_not_done_stays_open(
     assert desk("verify", "--all").code == 0
 
 
-def test_the_same_request_is_the_same_open_one_and_is_not_sent_twice(
-    desk: Desk, lab, tmp_path: Path, rules: Path
-) -> None:
-    asked(desk)
-    number = sent(desk, tmp_path)
-    asked(desk, "asked once more")
-    assert [(h["handoff"], len(h["runs"]), h["state"]) for h in listed(desk)] == [(number, 2, "sent")]
-    again = desk("handoff", "send", number, "--to-file", str(tmp_path / "out"))
-    assert again.code == 2, again
-    assert desk("handoff", "send", number, "--to-file", str(tmp_path / "out"), "--again").code == 0
+def test_what_must_hold_is_asked_all_through_it_and_fails_when_it_ends(desk: Desk, lab, rules: Path) -> None:
+    """The broker's part of `confirm`, with a file that goes while its check is held."""
+    rules.write_text("daily\n")
+    raw, steps = Raw(desk.records), scopes.load("logrotate-configuration").steps
+    values = {
+        "element": "hcore1",
+        "mode": "plan",
+        "reason": "x",
+        "path": "/etc/logrotate.d/nginx-site",
+        "log": "/var/log/nginx/access.log",
+    }
+    begun = {"do": "begin", "activity": "logrotate-configuration", "parameters": values, "cells": [], "confirms": "x"}
+    assert "done" in raw.ask(begun)
+    raw.step(steps[0])
+    ask = {
+        "do": "look",
+        "step": steps[0],
+        "what": {"command": "cat {path}"},
+        "expect": says("daily"),
+        "acceptance": True,
+    }
+    raw.ask({**ask, "hold": "0.4 s"})
+    held = len(desk.record().sent("look"))
+    assert held > 1
 
+    def goes() -> None:
+        wait_for(lambda: len(desk.record().sent("look")) > held + 1)
+        rules.unlink()
 
-@pytest.mark.parametrize("how", ["edited", "cut", "removed"])
-def test_a_history_that_was_changed_is_named_by_verify(desk: Desk, lab, tmp_path: Path, rules: Path, how: str) -> None:
-    asked(desk)
-    number = sent(desk, tmp_path)
-    journal = desk.records / "handoffs" / number / "events.jsonl"
-    lines = journal.read_text().splitlines(keepends=True)
-    if how == "removed":
-        (journal.parent / "handoff.json").unlink()
-    else:
-        journal.write_text("".join(lines[:-1]) if how == "cut" else "".join(lines).replace('"file"', '"mail"'))
-    done = desk("verify", "--all")
-    assert done.code == 8, done
-    assert number in done.out
-    assert desk("handoff", "confirm", number, "--ticket", "T-1").code in (2, 8)
+    going = threading.Thread(target=goes)
+    going.start()
+    raw.ask({**ask, "hold": "1 min"})
+    going.join()
+    for slug in steps[1:]:
+        raw.step(slug, applies=False)
+    raw.ask({"do": "finish"})
+    raw.close()
+    end = desk.record().events("end")[0]
+    assert (end["exit"], end["words"]) == (1, "acceptance test of hand-off x: 1 of 2 not met")

@@ -22,7 +22,7 @@ FIELDS: dict[str, Any] = {
 
 @pytest.fixture
 def one(tmp_path: Path) -> Path:
-    return tmp_path / "handoffs" / handoffs.ask(tmp_path, FIELDS, RUN, WHO)
+    return tmp_path / "handoffs" / handoffs.ask(tmp_path, FIELDS, RUN, person=WHO)
 
 
 def verdict(path: Path) -> str:
@@ -39,15 +39,15 @@ def unnamed(path: Path, kind: str) -> None:
 def test_the_same_request_is_the_same_open_hand_off_and_another_wish_is_another(one: Path) -> None:
     root = one.parents[1]
     again = FIELDS | {"parameters": FIELDS["parameters"] | {"reason": "two"}}
-    assert handoffs.ask(root, again, RUN, WHO) == one.name
-    assert handoffs.ask(root, FIELDS | {"wanted": [{"what": "rotate daily"}]}, RUN, WHO) != one.name
+    assert handoffs.ask(root, again, RUN, person=WHO) == one.name
+    assert handoffs.ask(root, FIELDS | {"wanted": [{"what": "rotate daily"}]}, RUN, person=WHO) != one.name
     assert len(handoffs.tell(one)["runs"]) == 2
 
 
 @pytest.mark.parametrize("end", handoffs.OVER)
 def test_after_its_end_the_same_request_is_a_new_hand_off(one: Path, end: str) -> None:
     handoffs.append(one, end, person=WHO, run=RUN)
-    assert handoffs.ask(one.parents[1], FIELDS, RUN, WHO) == one.name.removesuffix("1") + "2"
+    assert handoffs.ask(one.parents[1], FIELDS, RUN, person=WHO) == one.name.removesuffix("1") + "2"
 
 
 def test_a_crash_before_the_ledger_shows_and_the_next_event_names_it_late(one: Path) -> None:
@@ -72,3 +72,45 @@ def test_time_with_the_vendor_is_the_sum_over_all_sendings(one: Path) -> None:
     kinds = ("opened", "sent", "sent", "failed", "sent")
     events = [{"type": kind, "at": at.format(hour)} for hour, kind in enumerate(kinds)]
     assert handoffs.in_court(events, datetime.fromisoformat(at.format(7))) == (2 + 3) * 3600
+
+
+@pytest.mark.parametrize("how", ["edited", "cut", "removed"])
+def test_a_history_that_was_changed_is_named_and_not_gone_on_with(one: Path, how: str) -> None:
+    handoffs.append(one, "sent", person=WHO, run=RUN)
+    journal = one / "events.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    if how == "removed":
+        (one / "handoff.json").unlink()
+    else:
+        journal.write_text("".join(lines[:-1]) if how == "cut" else "".join(lines).replace(WHO, "somebody"))
+    assert verdict(one) == "TAMPERED"
+    with pytest.raises((TamperedError, FileNotFoundError)):
+        handoffs.append(one, "confirmed", person=WHO, run=RUN)
+
+
+def test_a_crash_right_after_the_folder_appears_is_mended_by_who_asks_again(tmp_path: Path) -> None:
+    number = handoffs.ask(tmp_path, FIELDS, RUN, person=WHO)
+    (tmp_path / "ledger.jsonl").unlink()
+    (tmp_path / "handoffs" / number / "events.jsonl").unlink()
+    assert verdict(tmp_path / "handoffs" / number) == "UNFINISHED"
+    assert handoffs.ask(tmp_path, FIELDS, RUN, person=WHO) == number
+    assert verdict(tmp_path / "handoffs" / number) == "OK"
+    assert [e["type"] for e in handoffs.tell(tmp_path / "handoffs" / number)["events"]] == ["opened"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "state"),
+    [
+        ("opened sending not-sent", "open"),
+        ("opened sent failed sending unknown not-sent", "reopened"),
+        ("opened sending sent sending evidence not-sent", "sent"),
+        ("opened sending evidence", "unknown"),
+        ("opened sending unknown sent", "sent"),
+        ("opened sending unknown withdrawn", "withdrawn"),
+    ],
+)
+def test_what_was_not_sent_is_as_it_was_before(tmp_path: Path, kinds: str, state: str) -> None:
+    path = tmp_path / "handoffs" / handoffs.ask(tmp_path, FIELDS, RUN, person=WHO)
+    for kind in kinds.split()[1:]:
+        handoffs.append(path, kind, person=WHO, run=RUN)
+    assert handoffs.tell(path)["state"] == state

@@ -4,11 +4,14 @@
 - A look with when="apply" is sent in apply only; with among= it may return no row that the plan did not see.
 - A look at the starting state is sealed in a plan, compared with it in its run, and kept when a run goes on.
 - What the followed run has removed from the platform is not asked.
+- A look of an acceptance test that has a hold is asked all through it, as the prove that it was.
 - require is recorded as judged in the notebook, with its inputs; it never blocks a request.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -17,11 +20,12 @@ from opsguide.broker import pins, registering, rows, service_map
 from opsguide.broker.commands import Command, Seen
 from opsguide.broker.order import Step
 from opsguide.broker.targets import Target
-from opsguide.broker.work import Work, debt
+from opsguide.broker.work import Work, debt, seconds
 from opsguide.errors import FailedError
 from opsguide.guide import expectations
 
 AT_ONCE = 16
+FIRST_PAUSE, LONGEST_PAUSE, SAY_EVERY = 0.2, 5.0, 5.0
 
 
 def look(work: Work, request: dict[str, Any]) -> dict[str, Any]:
@@ -41,14 +45,17 @@ def look(work: Work, request: dict[str, Any]) -> dict[str, Any]:
     there = [t for t in found if not work.follow.gone(t)]
     answers = [not_asked(work, step, t) for t in found if t not in there]
     commands = [_look(work, step, t, request) for t in there]
-    for command, seen in zip(commands, _ask_all(work, commands), strict=True):
+    accepts = request.get("acceptance") is True
+    hold = seconds(request, "hold", 0.0) if accepts else 0.0
+    asked = [_held(work, c, hold) for c in commands] if hold else [(s, True) for s in _ask_all(work, commands)]
+    for command, (seen, over) in zip(commands, asked, strict=True):
         if command.pin:
             _pinned(work, step, command, seen, request)
         if seen.state != "ok" and work.mode != "request":
             raise work.failed("look", command.target, seen, request)
         step.owed.pop(debt("look", command.target), None)
-        if request.get("acceptance") is True:
-            work.accepted.append(seen.state == "ok")
+        if accepts:
+            work.accepted.append(seen.state == "ok" and over)
         work.rows.saw(seen.text)
         if seen.state == "ok" and command.target.element.name == work.grounds.element.name:
             work.seen[command.target.template] = seen.text
@@ -95,6 +102,39 @@ def _ask_all(work: Work, commands: list[Command]) -> list[Seen]:
     for seen in found:
         work.commands.show(seen.sent)
         work.commands.show_answer(seen)
+    return found
+
+
+def until(
+    work: Work, ask: Callable[[int], Seen], within: float, hold: float, tell: Callable[[float, Seen], None]
+) -> tuple[Seen, bool]:
+    """Ask until it is met, or all through `hold`; the last answer, and whether the time was over."""
+    start, tries, pause, said = time.monotonic(), 0, FIRST_PAUSE, 0.0
+    while True:
+        tries += 1
+        seen = ask(tries)
+        passed = time.monotonic() - start
+        over = passed + pause > (hold if hold else within)
+        if work.commands.cancel.is_set() or (over if (seen.state == "ok") == bool(hold) else True):
+            return seen, over
+        if passed - said >= SAY_EVERY:
+            said = passed
+            tell(passed, seen)
+        work.commands.cancel.wait(pause)
+        pause = min(pause * 1.6, LONGEST_PAUSE)
+
+
+def _held(work: Work, command: Command, hold: float) -> tuple[Seen, bool]:
+    """A look that must be met all through `hold`: its last answer, and whether that time was over."""
+
+    def ask(tries: int) -> Seen:
+        return work.commands.send(replace(command, tries=tries, screen="sent" if tries == 1 else "nothing"))
+
+    def tell(passed: float, seen: Seen) -> None:
+        work.commands.show({"type": "note", "words": f"{passed:.0f} s: {seen.note[:200]}"})
+
+    found = until(work, ask, 0.0, hold, tell)
+    work.commands.show_answer(found[0])
     return found
 
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from opsguide.broker import looking, service_map
@@ -16,8 +15,6 @@ from opsguide.broker.targets import Target, targets
 from opsguide.broker.work import Work, debt, seconds
 from opsguide.errors import OpsguideError
 from opsguide.guide import expectations
-
-FIRST_PAUSE, LONGEST_PAUSE, SAY_EVERY = 0.2, 5.0, 5.0
 
 
 def prove(work: Work, request: dict[str, Any]) -> None:
@@ -43,24 +40,18 @@ def prove(work: Work, request: dict[str, Any]) -> None:
 
 def _again(request: dict[str, Any]) -> dict[str, Any]:
     """A prove as the look that asks it again, when the vendor says done."""
-    return {"what": request.get("what"), "expect": request.get("expect"), "slots": request.get("slots") or {}}
+    kept = {"hold": request["hold"]} if request.get("hold") else {}
+    return {"what": request.get("what"), "expect": request.get("expect"), "slots": request.get("slots") or {}, **kept}
 
 
 def _prove_one(work: Work, step: Step, target: Target, within: float, hold: float, request: dict[str, Any]) -> None:
-    start, tries, pause, said = time.monotonic(), 0, FIRST_PAUSE, 0.0
-    while True:
-        tries += 1
-        seen = work.commands.send(_ask(work, step, target, request, tries))
-        passed = time.monotonic() - start
-        met = seen.state == "ok"
-        over = passed + pause > (hold if hold else within)
-        if work.commands.cancel.is_set() or (over if met == bool(hold) else True):
-            break
-        if passed - said >= SAY_EVERY:
-            said = passed
-            _tell_progress(work, step, passed, seen, request)
-        work.commands.cancel.wait(pause)
-        pause = min(pause * 1.6, LONGEST_PAUSE)
+    def ask(tries: int) -> Seen:
+        return work.commands.send(_ask(work, step, target, request, tries))
+
+    seen, over = looking.until(
+        work, ask, within, hold, lambda passed, seen: _tell_progress(work, step, passed, seen, request)
+    )
+    met = seen.state == "ok"
     work.commands.show_answer(seen)
     if met and hold and not over:
         seen.note = "given up before its time was over"
@@ -89,7 +80,7 @@ def _prove_services(work: Work, step: Step, request: dict[str, Any]) -> None:
         events = service_map.plan(work.commands, found, step.slug, when, _again(request))
         work.listed += events if work.mode == "request" else []
         return None
-    bad = work.alive.wait(work.commands, found, step.slug, within, LONGEST_PAUSE, SAY_EVERY)
+    bad = work.alive.wait(work.commands, found, step.slug, within, looking.LONGEST_PAUSE, looking.SAY_EVERY)
     if bad:
         raise work.unhealthy("prove", bad)
     step.owed.pop(("prove", "services"), None)

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from opsguide.broker.targets import Grounds
 from opsguide.guide.decision import Decision
 from opsguide.guide.kinds import SUPPORT
-from opsguide.record import durable, handoffs, journal
+from opsguide.record import durable, handoffs, journal, packet
 from opsguide.record.archive import RunFolder
 
 QUESTIONS = (
-    ("severity", "3 or 4 for a planned change; 1 or 2 only when production is hit"),
     ("impact", "what it means for customers, and whether downtime is acceptable"),
     ("window", "from, to, and time zone"),
     ("contact", "who is on duty and reachable, with a phone number for severity 1 and 2"),
-    ("platform and region version", "as the admin panel shows them"),
+    ("version", "of platform and region, as the admin panel shows them"),
     ("access", "what access you give, and to whom"),
     ("rollback", "what you wish to happen if it does not work"),
 )
-COMMON = ("element", "mode", "follows", "reason")
 
 
 def write(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict[str, Any]]) -> str:
@@ -29,10 +26,12 @@ def write(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict
     named = {"platform": grounds.platform.name, "edition": intent["edition"]["digest"], "wanted": body["wanted"],
              "slug": intent["activity"]["slug"], "number": intent["activity"]["number"],
              "element": intent["element"]["name"], "parameters": body["parameters"]}  # fmt: skip
-    number = handoffs.ask(folder.root, named, folder.run, body["person"])
+    chosen = packet.severity(body["parameters"].get("severity"))
+    said = {"person": body["person"], "region": body["region"], **({"severity": chosen} if chosen else {})}
+    number = handoffs.ask(folder.root, named, folder.run, **said)
     body["handoff"] = number
     durable.write_file(folder.path / "request.json", durable.json_file(body))
-    durable.write_file(folder.path / "request.md", _markdown(body).encode("utf-8", "backslashreplace"))
+    durable.write_file(folder.path / "request.md", packet.markdown(body).encode("utf-8", "backslashreplace"))
     return number
 
 
@@ -60,7 +59,9 @@ def shape(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict
         "cell": cell.words,
         "platform": grounds.platform.name,
         "domain": grounds.platform.domain,
+        "region": grounds.platform.region_of(grounds.element),
         "element": intent["element"],
+        "severity": packet.severity(intent["parameters"].get("severity")) or packet.PLANNED,
         "reason": intent["reason"],
         "person": intent["person"]["name"],
         "parameters": {k: v for k, v in intent["parameters"].items() if v not in ("", [], None)},
@@ -74,58 +75,3 @@ def shape(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict
         ],
         "to_fill_in": [{"field": f, "help": h} for f, h in QUESTIONS if not intent["parameters"].get(f)],
     }
-
-
-def _markdown(body: dict[str, Any]) -> str:
-    element = body["element"]
-    lines = [f"# Request to {body['to']}: {body['activity']} on {element['name']}", ""]
-    facts = [
-        ("Platform", f"{body['platform']} ({body['domain']})"),
-        ("Element", json.dumps(element)),
-        ("Table", body["cell"]),
-        ("Reason", body["reason"]),
-        ("Asked by", body["person"]),
-        ("Run", body["run"]),
-        ("Hand-off", body.get("handoff", "")),
-    ]
-    lines += [f"- {name}: {value}" for name, value in facts] + ["", "## Please fill in", ""]
-    lines += [f"- {q['field']} ({q['help']}):" for q in body["to_fill_in"]] + ["", "## Wanted change", ""]
-    lines += [f"- {name}: {_said(value)}" for name, value in body["parameters"].items() if name not in COMMON]
-    for item in body["wanted"]:
-        lines += _wanted(item)
-    lines += ["", "## Acceptance test", ""]
-    tests = [f"- {_code(a['check'])}: {a['expect']}" for a in body["acceptance"]]
-    lines += tests or ["- the evidence below, taken again"]
-    if body["judged"]:
-        lines += ["", "## Judged by the runbook", ""]
-        lines += [f"- {'yes' if j['met'] else 'NO'}: {j['words']}" for j in body["judged"]]
-    lines += ["", "## Evidence (read only, secrets hidden)", ""]
-    for item in body["evidence"]:
-        lines += [f"{_code(item['command'])} (exit {item['exit']})", *_fenced(item["answer"])]
-    return "\n".join(lines) + "\n"
-
-
-def _code(line: str) -> str:
-    """A line as Markdown shows it to the letter, also one that has backticks of its own."""
-    return f"`` {line} ``" if "`" in line else f"`{line}`"
-
-
-def _wanted(item: dict[str, Any]) -> list[str]:
-    """One change: its line and what is said of it, or the file and its difference."""
-    line = f"- {_code(item['line'])}" if item["line"] else f"- {item['what']}"
-    said = f"; {item['what']}" if item["line"] and item["what"] != item["line"] else ""
-    return [line + said, *_fenced(item["diff"])]
-
-
-def _said(value: Any) -> str:
-    """A value of one line as it is, of several as an indented block, a list with commas."""
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value).strip("\n")
-    return text if "\n" not in text else "\n\n" + "\n".join(f"      {line}" for line in text.split("\n")) + "\n"
-
-
-def _fenced(text: str) -> list[str]:
-    if not text:
-        return []
-    longest = max((len(run) for run in text.replace("\n", " ").split() if set(run) == {"~"}), default=0)
-    fence = "~" * max(4, longest + 1)
-    return ["", fence, text.rstrip("\n"), fence, ""]

@@ -8,29 +8,31 @@ from typing import TYPE_CHECKING, Any
 
 from opsguide.broker import stale
 from opsguide.broker.state import Hold, State
-from opsguide.errors import LockedError
+from opsguide.errors import InputError, LockedError
 from opsguide.reach import inventory, secrets
 from opsguide.reach.inventory import Platform
 from opsguide.reach.ssh import Connections
 from opsguide.record import chain, orphans
 from opsguide.record.archive import Archive
-from opsguide.record.redaction import Redactor
+from opsguide.record.redaction import SHORTEST, Redactor
 
 if TYPE_CHECKING:
     from opsguide.broker.session import Session
     from opsguide.reach.api import PlatformApi
 
 
-TOKEN = "platform API token"
-
-
 def known_secrets(platform: Platform) -> dict[str, str]:
-    """The values that no record may hold, by what they are: the API's token, passwords for sudo."""
-    references = {platform.api.token: TOKEN} if platform.api else {}
-    for host in platform.elements.values():
-        if host.become and host.become.password:
-            references.setdefault(host.become.password, f"sudo password of {host.name}")
-    return {what: secrets.resolve(reference) for reference, what in references.items()}
+    """The values that no record may hold; without the mail server's where it cannot be read: runs send no mail."""
+    found = {}
+    for what, reference in secrets.of_platform(platform).items():
+        try:
+            found[what] = secrets.resolve(reference)
+        except InputError:
+            if what != secrets.MAIL:
+                raise
+    if len(found.get(secrets.MAIL, "")) < SHORTEST:
+        found.pop(secrets.MAIL, None)
+    return found
 
 
 class Outside:
@@ -40,7 +42,7 @@ class Outside:
         self.platform = platform
         self.connections = Connections(platform.ssh, secrets.resolve, hosts=platform.elements)
         known = known_secrets(platform)
-        self._token = known.get(TOKEN, "")
+        self._token = known.get(secrets.TOKEN, "")
         self.redactor = Redactor(known)
 
     def api(self, timeout: float | None = None) -> PlatformApi:

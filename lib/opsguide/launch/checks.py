@@ -93,6 +93,7 @@ def _of_platform(platform: Platform) -> Iterator[Check]:
         yield _secret(name, reference)
     if platform.api is None:
         yield Check("platform API", NOTE, "none configured: proofs of kind go without it")
+    yield from _support(platform)
     for name, path in (("known_hosts", platform.ssh.known_hosts), ("ssh configuration", platform.ssh.config)):
         readable = os.access(path, os.R_OK)
         yield Check(name, OK if readable else WRONG, f"{path}{'' if readable else ' cannot be read'}",
@@ -100,6 +101,22 @@ def _of_platform(platform: Platform) -> Iterator[Check]:
     yield _writable("state folder", platform.state, "install -d -m 2770, owned by the operators' group")
     yield _broker(platform.file)
     yield from _protection(platform)
+
+
+def _support(platform: Platform) -> Iterator[Check]:
+    """How requests reach the support; nothing is connected to."""
+    support = platform.support
+    if smtp := support.smtp:
+        how = f"mail to {support.to} by {smtp.host} port {smtp.port}, {smtp.security}"
+        readable = smtp.ca is None or os.access(smtp.ca, os.R_OK)
+        words = how if readable else f"the CA file {smtp.ca} cannot be read"
+        yield Check("support", OK if readable else WRONG, words, "" if readable else "see support.smtp.ca")
+        if smtp.password:
+            yield _secret("mail password", smtp.password)
+    elif support.folder:
+        yield Check("support", OK, f"requests go as files to {support.folder}")
+    else:
+        yield Check("support", NOTE, "requests leave as files only: opsguide handoff send NUMBER --to-file DIR")
 
 
 def _secret(name: str, reference: str) -> Check:

@@ -26,13 +26,18 @@ def elements(context: click.Context, parameter: click.Parameter, incomplete: str
     return []
 
 
+def argument(context: click.Context, name: str) -> str:
+    """The argument that stands on the line; while an option's value is typed click has it among what is left."""
+    return str(context.params.get(name) or next(iter(context.args), ""))
+
+
 def parameters(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """`name=` of the parameters of the activity that stands on the line."""
     from opsguide.guide import scopes
 
     with contextlib.suppress(OpsguideError):
         setting = context.ensure_object(Setting)
-        scope = scopes.load(setting.edition().activity(str(context.params.get("activity"))).slug)
+        scope = scopes.load(setting.edition().activity(argument(context, "activity")).slug)
         names = set(scope.parameters.known if scope else {}) - {"element", "mode", "reason", "follows"}
         return sorted(f"{name}=" for name in names if name.startswith(incomplete))
     return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
 import sys
@@ -11,25 +12,31 @@ from typing import Any
 
 import click
 
-from opsguide.errors import FailedError, InputError
+from opsguide.errors import FailedError, InputError, OpsguideError
 from opsguide.guide.editions import NOTES
-from opsguide.launch import prove
+from opsguide.launch import accepting, sending
+from opsguide.launch import given as giving
 from opsguide.launch.columns import aligned
+from opsguide.launch.complete import argument, elements
 from opsguide.launch.setting import Group, Setting, json_option, pass_setting, print_json
-from opsguide.record import durable, handoffs, journal
-from opsguide.record.archive import Archive
-from opsguide.record.redaction import Redactor
+from opsguide.record import handoffs, packet
 
 NEXT = {"open": "opsguide handoff send {0}", "reopened": "opsguide handoff send {0} --again",
+        "sending": "it is being sent now: opsguide handoff show {0}",
         "sent": "when they say it is done: opsguide handoff confirm {0} --ticket …"}  # fmt: skip
 NEXT_OF_NOTE = NEXT | {
     "sent": "wait; when they confirm: opsguide handoff confirm {0} --ticket … --by … --what …",
     "confirmed": "do by hand what was confirmed, and nothing else, in its window",
 }
+SEVERITY = click.Choice(tuple(map(str, packet.SEVERITIES)))
+TO_FILE = "Leave Markdown and JSON in DIR, or in the platform file's folder, for the support portal."
+ANSWER = "Answer an open question of the request: impact, window, contact …"
 
 
 def _next(told: dict[str, Any]) -> str:
     """The next step; empty where nothing is left to do."""
+    if told["state"] == "unknown":
+        return sending.unknown(told)
     steps = NEXT_OF_NOTE if told["slug"] == NOTES[0].slug else NEXT
     return steps.get(told["state"], "").format(told["handoff"])
 
@@ -44,23 +51,46 @@ def numbers(context: click.Context, parameter: click.Parameter, incomplete: str)
     return [p.name for p in handoffs.folders(context.ensure_object(Setting).records()) if p.name.startswith(incomplete)]
 
 
+def regions(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The regions that a shell offers."""
+    with contextlib.suppress(OpsguideError):
+        found = {one.region for one in context.ensure_object(Setting).platform().elements.values()}
+        return sorted(name for name in found if name and name.startswith(incomplete))
+    return []
+
+
+def questions(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """`name=` of the questions that are open in the request, for a shell."""
+    setting = context.ensure_object(Setting)
+    with contextlib.suppress(OpsguideError):
+        told = handoffs.tell(handoffs.find(setting.records(), argument(context, "number")))
+        request = json.loads((accepting.request_of(setting, told) / "request.json").read_bytes())
+        return [f"{q['field']}=" for q in request["to_fill_in"] if q["field"].startswith(incomplete)]
+    return []
+
+
 @handoff_command.command("list")
-@click.option("--state", help="Only those in this state: open, sent, reopened, confirmed, withdrawn.")
-@click.option("--on", metavar="ELEMENT", help="Only those of this element.")
+@click.option("--state", type=click.Choice(handoffs.STATES), help="Only those in this state.")
+@click.option("--on", metavar="ELEMENT", shell_complete=elements, help="Only those of this element.")
+@click.option("--severity", type=SEVERITY, help="Only those of this severity.")
+@click.option("--region", metavar="NAME", shell_complete=regions, help="Only those of this region.")
 @json_option
 @pass_setting
-def list_command(setting: Setting, state: str | None, on: str | None, as_json: bool) -> None:
+def list_command(
+    setting: Setting, state: str | None, on: str | None, severity: str | None, region: str | None, as_json: bool
+) -> None:
     """All hand-offs, those that are not over first."""
     told = [handoffs.tell(path) for path in handoffs.folders(setting.records())]
-    told = [t for t in told if state in (None, t["state"]) and on in (None, t["element"])]
+    wanted = {"state": state, "element": on, "severity": severity, "region": region}
+    told = [t for t in told if all(value in (None, str(t[key])) for key, value in wanted.items())]
     told.sort(key=lambda t: (t["state"] in handoffs.OVER, t["at"]))
     if as_json:
         return print_json(told)
     rows: list[tuple[object, ...]] = [
-        ("hand-off", "state", "age", "in whose court", "with the vendor", "element", "activity")
+        ("hand-off", "state", "severity", "age", "in whose court", "with the vendor", "element", "region", "activity")
     ]
-    rows += [(t["handoff"], t["state"], _age(t["at"]), t["court"], _words(t["vendor_seconds"]), t["element"], t["slug"])
-             for t in told]  # fmt: skip
+    rows += [(t["handoff"], t["state"], t["severity"], _age(t["at"]), t["court"], _words(t["vendor_seconds"]),
+              t["element"], t["region"], t["slug"]) for t in told]  # fmt: skip
     click.echo("\n".join(aligned(rows)) if told else "no hand-off")
     return None
 
@@ -74,19 +104,6 @@ def _words(seconds: float) -> str:
     return f"{hours / 24:.1f} d" if hours >= 48 else f"{hours:.1f} h" if hours >= 1 else f"{seconds / 60:.0f} min"
 
 
-def request_of(setting: Setting, told: dict[str, Any]) -> Path:
-    """The newest run of a hand-off; InputError where its record is gone, TamperedError where it was changed."""
-    from opsguide.errors import TamperedError
-    from opsguide.record.verify import verify
-
-    bad = next(
-        (f for one in (told["handoff"], told["runs"][-1]) for f in verify(setting.records(), one) if f.bad), None
-    )
-    if bad:
-        raise TamperedError(f"{bad.first_bad}: {bad.words}", where=bad.run, next="opsguide verify --all")
-    return Archive(setting.records()).find(told["runs"][-1]).path
-
-
 @handoff_command.command("show")
 @click.argument("number", shell_complete=numbers)
 @json_option
@@ -94,46 +111,85 @@ def request_of(setting: Setting, told: dict[str, Any]) -> Path:
 def show_command(setting: Setting, number: str, as_json: bool) -> None:
     """The request as the support reads it, what has happened so far, and the next step."""
     told = handoffs.tell(handoffs.find(setting.records(), number))
-    folder = request_of(setting, told)
+    folder = accepting.request_of(setting, told)
+    body = packet.whole(json.loads((folder / "request.json").read_bytes()), told)
     if as_json:
-        return print_json({**told, "request": json.loads((folder / "request.json").read_bytes())})
+        return print_json({**told, "request": body})
     said = [_event(event) for event in told["events"]]
     then = _next(told) or "nothing"
     with_vendor = f"with the vendor: {_words(told['vendor_seconds'])}"
-    click.echo(
-        "\n".join([(folder / "request.md").read_text("utf-8"), "## So far", "", *said, with_vendor, f"next: {then}"])
-    )
+    click.echo("\n".join([packet.markdown(body), "## So far", "", *said, with_vendor, f"next: {then}"]))
     return None
 
 
 def _event(event: dict[str, Any]) -> str:
     theirs = [f"{name}: {event[name]}" for name in ("ticket", "by", "when", "what") if event.get(name)]
-    what = "; ".join([event.get("words") or event.get("run", ""), *theirs])
+    what = "; ".join([event.get("words") or event.get("message_id") or event.get("run", ""), *theirs])
     return f"{event['at']}  {event['type']}  {event.get('person', '')}  {what}"
 
 
 @handoff_command.command("send")
 @click.argument("number", shell_complete=numbers)
-@click.option("--to-file", "place", metavar="DIR", type=click.Path(path_type=Path), required=True,
-              help="Leave Markdown and JSON here, for the support portal.")  # fmt: skip
+@click.option("--to-file", "place", metavar="[DIR]", is_flag=False, flag_value="", help=TO_FILE)
+@click.option("--severity", type=SEVERITY, help="1 production is down … 4 next to nothing; 3 is for a planned change.")
+@click.option("-p", "words", metavar="NAME=TEXT", multiple=True, shell_complete=questions, help=ANSWER)
 @click.option("--again", is_flag=True, help="Although it was sent.")
+@click.option("--found", type=click.Choice(("arrived", "not-arrived")), help="What you found; sends nothing.")
+@click.option("--why", default="", metavar="TEXT", help="How you know; goes with --found.")
 @json_option
 @pass_setting
-def send_command(setting: Setting, number: str, place: Path, again: bool, as_json: bool) -> None:
-    """Leave the request as files for Jelastic Support; what was sent once is sent again only with --again."""
+def send_command(
+    setting: Setting, number: str, place: str | None, severity: str | None, words: tuple[str, ...], again: bool,
+    found: str | None, why: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Send the request to Jelastic Support: by mail where the platform file names a server, else as files.
+
+    What was sent once is sent again only with --again. Where nobody knows whether it arrived, nothing is sent until you
+    say with --found what you found; it is believed, and recorded under your name.
+    """
     path = handoffs.find(setting.records(), number)
+    with handoffs.deed(path):
+        told = handoffs.tell(path)
+        if found or why:
+            done = _settled(setting, path, told, found, why)
+        else:
+            done = _sent(setting, path, told, place, severity, words, again)
     told = handoffs.tell(path)
+    print_json(told) if as_json else click.echo(f"{done}\nnext: {_next(told)}")
+
+
+def _sent(
+    setting: Setting, path: Path, told: dict[str, Any], place: str | None, severity: str | None,
+    words: tuple[str, ...], again: bool,
+) -> str:  # fmt: skip
+    if told["state"] in handoffs.UNSETTLED:
+        raise InputError(f"nobody knows whether {path.name} arrived", next=sending.unknown(told))
     if told["state"] in handoffs.OVER or (told["state"] == "sent" and not again):
         raise InputError(f"{path.name} is {told['state']}", next="--again sends it once more, where it is not over")
-    folder = request_of(setting, told)
-    files = [place / f"{path.name}.{end}" for end in ("md", "json")]
-    with durable.storing(place):
-        place.mkdir(parents=True, exist_ok=True)
-    for file, name in zip(files, ("request.md", "request.json"), strict=True):
-        durable.write_file(file, (folder / name).read_bytes())
-    words = f"left as {files[0]} and {files[1].name}"
-    handoffs.append(path, "sent", how="file", person=getpass.getuser(), run=folder.name, words=words)
-    print_json(handoffs.tell(path)) if as_json else click.echo(f"SENT  {words}\nnext: {_next(handoffs.tell(path))}")
+    folder = accepting.request_of(setting, told)
+    body = json.loads((folder / "request.json").read_bytes())
+    answers, fields = giving.pairs(words), [q["field"] for q in body["to_fill_in"]]
+    if wrong := next((name for name in answers if name not in fields), ""):
+        raise InputError(
+            f"{wrong} is no open question of this request", next=f"open are: {', '.join(fields) or 'none'}"
+        )
+    said = {name: word.partition("=")[2] for name, word in zip(answers, words, strict=True)}
+    platform = setting.platform()
+    where = sending.folder(platform.support, platform.file, place)
+    done = sending.send(setting, path, body, where, {"severity": int(severity or 0), "answers": said})
+    level = handoffs.tell(path)["severity"]
+    return f"SENT  {done}\nseverity {level}: {packet.SEVERITIES[level]}; another one: --again --severity"
+
+
+def _settled(setting: Setting, path: Path, told: dict[str, Any], found: str | None, why: str) -> str:
+    if not found or not why.strip():
+        raise InputError("--found and --why go together", next="say what you found, and how you know")
+    if told["state"] not in handoffs.UNSETTLED:
+        raise InputError(f"{path.name} is {told['state']}; nothing is unknown of it", next=_next(told))
+    words = f"{found}: {sending.redactor(setting.platform()).text(why)}"
+    kind = "sent" if found == "arrived" else "not-sent"
+    handoffs.append(path, kind, how="found", person=getpass.getuser(), run=told["runs"][-1], words=words)
+    return f"{kind.upper()}  {words}"
 
 
 @handoff_command.command("confirm")
@@ -142,45 +198,56 @@ def send_command(setting: Setting, number: str, place: Path, again: bool, as_jso
 @click.option("--what", default="", help="What they say that they did, or confirm.")
 @click.option("--by", default="", help="Who of theirs says so; needed for maintenance that the table does not list.")
 @click.option("--when", default="", help="When they said so, in their words; without it: now.")
+@click.option("--hold-all", is_flag=True, help="Hold also what must hold for longer than a minute.")
 @json_option
 @pass_setting
 @click.pass_context
 def confirm_command(
-    context: click.Context, setting: Setting, number: str, ticket: str, what: str, by: str, when: str, as_json: bool
-) -> None:
+    context: click.Context, setting: Setting, number: str, ticket: str, what: str, by: str, when: str, hold_all: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Ask the acceptance test of a hand-off, compare before and after, and close it or open it again.
 
     Of maintenance that the table does not list it keeps their confirmation, if the element still is what they judged;
     that opens nothing here.
 
     Only looks are sent. Exit 0 when all that was asked is met, 1 when something is not: then it stays open. A check
-    that cannot be asked by itself is listed as NOT ASKED: look yourself.
+    that cannot be asked by itself is listed as NOT ASKED: look yourself. What must hold for a time is asked through it;
+    for longer than a minute only with --hold-all, else it is listed as ASKED ONCE: confirm when that time is over.
     """
     path = handoffs.find(setting.records(), number)
+    with handoffs.deed(path):
+        theirs = {"ticket": ticket, "what": what, "by": by, "when": when}
+        done = _confirmed(setting, path, theirs, hold_all, sys.stderr if as_json else sys.stdout)
+    if as_json:
+        print_json({**handoffs.tell(path), "acceptance": done})
+    else:
+        rows = [("NOT ASKED, look yourself", check) for check in done["not_asked"]]
+        rows += [("ASKED ONCE", check) for check in done["asked_once"]]
+        said = [f"{done['state'].upper()}  {done['words']}", f"record: {done['record']}"]
+        then = f"next: {_next(handoffs.tell(path)) or 'nothing'}"
+        click.echo("\n".join([*accepting.differences(done["compared"]), *aligned(rows), *said, then]))
+    context.exit(int(done["exit"]))
+
+
+def _confirmed(setting: Setting, path: Path, theirs: dict[str, str], hold_all: bool, out: Any) -> dict[str, Any]:
     told = handoffs.tell(path)
     if told["state"] != "sent":
         raise InputError(f"{path.name} is {told['state']}", next=_next(told))
-    if told["slug"] == NOTES[0].slug and not (by.strip() and what.strip()):
+    if told["slug"] == NOTES[0].slug and not (theirs["by"].strip() and theirs["what"].strip()):
         words = "a confirmation names who of theirs confirms, and what"
         raise InputError(words, where=path.name, next='--by "their name" --what "their words"')
-    done = _accepted(setting, path, told, sys.stderr if as_json else sys.stdout)
+    done = accepting.accepted(setting, path, told, hold_all, out)
     if done["exit"] not in (0, 1):
         words = f"the acceptance test was not carried out: {done['words']}"
         raise FailedError(words, where=path.name, next=f"it is still with them; {_next(told)}")
     state = "failed" if done["exit"] else "confirmed"
-    person, hide = done.pop("person"), Redactor(_secrets(setting)).text
-    said = {"ticket": hide(ticket), "what": hide(what), "words": done["words"]}
-    said |= {name: hide(value) for name, value in (("by", by), ("when", when)) if value}
-    said |= {key: done[key] for key in ("compared", "not_asked")}
+    person, hide = done.pop("person"), sending.redactor(setting.platform()).text
+    said = {name: hide(text) for name, text in theirs.items() if text or name in ("ticket", "what")}
+    said |= {"words": done["words"]}
+    said |= {key: done[key] for key in ("compared", "not_asked", "asked_once")}
     handoffs.append(path, state, person=person, run=done["run"], **said)
-    if as_json:
-        print_json({**handoffs.tell(path), "acceptance": done})
-    else:
-        rows = [("same" if c["same"] else "DIFFERS", c["command"]) for c in done["compared"]]
-        rows += [("NOT ASKED, look yourself", check) for check in done["not_asked"]]
-        then = f"next: {_next(handoffs.tell(path)) or 'nothing'}"
-        click.echo("\n".join([*aligned(rows), f"{state.upper()}  {done['words']}", f"record: {done['record']}", then]))
-    context.exit(int(done["exit"]))
+    return {**done, "state": state}
 
 
 @handoff_command.command("withdraw")
@@ -191,52 +258,10 @@ def confirm_command(
 def withdraw_command(setting: Setting, number: str, why: str, as_json: bool) -> None:
     """Close a hand-off that is not wanted any more: nothing is asked and nothing is sent."""
     path = handoffs.find(setting.records(), number)
-    told = handoffs.tell(path)
-    if told["state"] in handoffs.OVER:
-        raise InputError(f"{path.name} is {told['state']}", next=f"opsguide handoff show {path.name}")
-    words = Redactor(_secrets(setting)).text(why)
-    handoffs.append(path, "withdrawn", person=getpass.getuser(), run=told["runs"][-1], words=words)
+    with handoffs.deed(path):
+        told = handoffs.tell(path)
+        if told["state"] in handoffs.OVER:
+            raise InputError(f"{path.name} is {told['state']}", next=f"opsguide handoff show {path.name}")
+        words = sending.redactor(setting.platform()).text(why)
+        handoffs.append(path, "withdrawn", person=getpass.getuser(), run=told["runs"][-1], words=words)
     print_json(handoffs.tell(path)) if as_json else click.echo(f"WITHDRAWN  {path.name}: {words}")
-
-
-def _secrets(setting: Setting) -> dict[str, str]:
-    from opsguide.reach import secrets as references
-
-    api = setting.platform().api
-    return {"platform API token": references.resolve(api.token)} if api else {}
-
-
-def _accepted(setting: Setting, path: Path, told: dict[str, Any], out: Any) -> dict[str, Any]:
-    """Run the acceptance test: proves of the newest request as looks, then its evidence once more."""
-    folder, slug = request_of(setting, told), told["slug"]
-    intent, request = (json.loads((folder / n).read_bytes()) for n in ("intent.json", "request.json"))
-    before = journal.read(folder)
-    tests = [a["ask"] | {"acceptance": True} for a in request["acceptance"] if a.get("ask")]
-    if not tests:
-        raise InputError("the request has no acceptance test that can be asked", where=folder.name)
-    sent = [e for e in before if e["type"] == "send" and e["verb"] == "look"]
-    looks = [prove.look(slug, e) | {"expect": None} for e in sent
-             if prove.entry_of(slug, e["template"], e["kind_of"] == "api")]  # fmt: skip
-    why = f"acceptance test of hand-off {path.name}"
-
-    def say(lines: list[str]) -> None:
-        print("\n".join(lines), file=out, flush=True)
-
-    outcome = prove.looked(setting, intent, [*tests, *looks], say, why, "opsguide handoff confirm", confirms=path.name)
-    record = Path(outcome.record)
-    return {"run": outcome.run, "exit": outcome.exit, "words": outcome.words, "record": outcome.record,
-            "person": json.loads((record / "intent.json").read_bytes())["person"]["name"],
-            "compared": _compared(before, journal.read(record)),
-            "not_asked": [a["check"] for a in request["acceptance"] if not a.get("ask")]}  # fmt: skip
-
-
-def _compared(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each command of the evidence: its answer before and after; one that was asked twice counts with its last."""
-    old, new = _answers(before), _answers(after)
-    return [{"command": line, "same": old[line] == new[line], "before": old[line], "after": new[line]}
-            for line in old if line in new]  # fmt: skip
-
-
-def _answers(events: list[dict[str, Any]]) -> dict[str, str]:
-    sent = {e["command"]: e["line"] for e in events if e["type"] == "send" and e["verb"] == "look"}
-    return {sent[e["command"]]: e["out"] for e in events if e["type"] == "answer" and e["command"] in sent}

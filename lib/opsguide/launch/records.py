@@ -18,7 +18,7 @@ from opsguide.launch.columns import aligned
 from opsguide.launch.complete import runs
 from opsguide.launch.run import running_options
 from opsguide.launch.setting import Command, Setting, json_option, pass_setting, print_json
-from opsguide.record import batch_orphans, batches
+from opsguide.record import batch_orphans, batches, handoffs
 from opsguide.record.archive import BATCHES, Archive, RunRef
 from opsguide.record.checks import OK, UNFINISHED, Finding
 from opsguide.record.redaction import Redactor
@@ -38,16 +38,26 @@ def records_command(setting: Setting, last: int | None, everything: bool, as_jso
 
     found = list(reversed(Archive(setting.records()).runs()))
     count = last or (len(found) if everything or as_json else SHOWN)
-    told = [summary(ref.path) for ref in found[:count]]
+    asked = handoffs.of_runs(setting.records())
+    told = [summary(ref.path) | _handoff(asked.get(ref.run)) for ref in found[:count]]
     if as_json:
         return print_json(told)
-    rows: list[tuple[str, ...]] = [("when", "state", "activity", "element", "mode", "who", "run")]
+    rows: list[tuple[str, ...]] = [("when", "state", "activity", "element", "mode", "who", "run", "hand-off")]
     rows += [
-        tuple(str(t[k] or "") for k in ("at", "state", "activity", "element", "mode", "person", "run")) for t in told
+        (
+            *(str(t[k] or "") for k in ("at", "state", "activity", "element", "mode", "person", "run")),
+            f"{t['handoff']} {t['handoff_state']}".strip(),
+        )
+        for t in told
     ]
     left = [f"… {len(found) - count} older: --all"] if len(found) > count else []
     click.echo("\n".join([*aligned(rows), *left] if told else [f"no record in {setting.records()}"]))
     return None
+
+
+def _handoff(found: tuple[str, str] | None) -> dict[str, str]:
+    """The hand-off that a run asked for, gave evidence for or confirmed, and its state now."""
+    return dict(zip(("handoff", "handoff_state"), found or ("", ""), strict=True))
 
 
 @click.command("verify", cls=Command)

@@ -50,6 +50,7 @@ class Element:
     id: int | None = None
     machine_id: str = ""
     group: str = ""
+    region: str = ""
     joining: str = ""
     jump: str = ""
     become: Become | None = None
@@ -107,6 +108,29 @@ class ApiSettings:
 
 
 @dataclass(frozen=True)
+class SmtpSettings:
+    """The mail server: `security` is starttls, tls or plain; `password` a secret reference; `timeout` in seconds."""
+
+    host: str
+    port: int
+    security: str
+    user: str
+    password: str
+    ca: Path | None
+    timeout: float
+
+
+@dataclass(frozen=True)
+class SupportSettings:
+    """How requests reach Jelastic Support: by mail from `sender` to `to`, or as files in `folder`."""
+
+    to: str = ""
+    sender: str = ""
+    folder: Path | None = None
+    smtp: SmtpSettings | None = None
+
+
+@dataclass(frozen=True)
 class Platform:
     """One platform as its inventory file has it; `digest` is the SHA-256 of that file in hex."""
 
@@ -119,6 +143,7 @@ class Platform:
     state: Path
     ssh: SshSettings
     api: ApiSettings | None
+    support: SupportSettings = field(default_factory=SupportSettings)
     elements: dict[str, Element] = field(default_factory=dict)
 
     def element(self, name: str) -> Element:
@@ -128,6 +153,10 @@ class Platform:
         hint = close_matches(name, self.elements)
         words = f"{self.name} has no element {name[:80]!r}{hint}"
         raise InputError(words, where=str(self.file), next="opsguide elements lists them all")
+
+    def region_of(self, element: Element) -> str:
+        """The region of an element's host, "" where the file names none."""
+        return self.host_of(element).region
 
     def containers_on(self, host: str | Element) -> list[Element]:
         """The containers that the inventory places on a host, in the file's order."""

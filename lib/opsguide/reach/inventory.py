@@ -4,6 +4,7 @@
 - A name is lower-case letters, digits and dashes, and stands for one element only.
 - What must hold between elements stands in `agreement.py`.
 - A host that is joining has the kind that it will join as.
+- A password is sent to a mail server behind TLS only, and `security: plain` is for this machine; practice stays on it.
 - A secret is a reference; a secret standing in the file itself is refused, and is not shown.
 - `jump` and `become` under `ssh:` are for all hosts; a host's own go before them. No host is its own jump host.
 - Relative paths are meant from the file's own folder.
@@ -28,16 +29,21 @@ from opsguide.reach.elements import (
     Become,
     Element,
     Platform,
+    SmtpSettings,
     SshSettings,
+    SupportSettings,
 )
 from opsguide.reach.lined import Section, close_matches, parse
 
 __all__ = ["ApiSettings", "Element", "Platform", "SshSettings", "find", "load"]
 
-TOP = ("platform", "practice", "edition", "domain", "state", "ssh", "api", "hosts", "containers")
+TOP = ("platform", "practice", "edition", "domain", "state", "ssh", "api", "support", "region", "hosts",
+       "containers")  # fmt: skip
 SSH = ("user", "key", "known_hosts", "config", "port", "role_marker", "jump", "become")
 API = ("url", "token", "timeout")
-HOST = ("kind", "address", "port", "id", "group", "joining", "machine_id", "jump", "become")
+SUPPORT = ("to", "from", "folder", "smtp")
+SMTP = ("host", "port", "security", "user", "password", "ca", "timeout")
+HOST = ("kind", "address", "port", "id", "group", "region", "joining", "machine_id", "jump", "become")
 BECOME = ("sudo", "password")
 CONTAINER = ("kind", "host", "ctid", "component", "peer", "env", "node", "machine_id")
 NAME = r"[a-z0-9][a-z0-9-]{0,62}"
@@ -45,7 +51,9 @@ _NAME_WORDS = "a name of lower-case letters, digits and dashes"
 EDITION = rf"{NAME}|[A-Za-z0-9._/-]{{1,255}}\.csv"
 _EDITION_WORDS = "the name of a shipped edition, or a CSV file, relative to this file"
 _DOMAIN = r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
+_ADDRESS = rf"(?=.{{1,254}}$)[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~.-]{{1,64}}@{_DOMAIN}"
 _BIG = 2**53
+PORTS = {"starttls": 587, "tls": 465, "plain": 25}
 
 
 def find(name: str, root: Path | None = None) -> Path:
@@ -91,6 +99,7 @@ def load(path: Path | str) -> Platform:
         state=_path(top, "state"),
         ssh=ssh,
         api=_api(top) if "api" in top else None,
+        support=_support(top) if "support" in top else SupportSettings(),
         elements=_elements(top, ssh),
     )
 
@@ -142,6 +151,46 @@ def _api(top: Section) -> ApiSettings:
     return ApiSettings(section.read("url", _url), _reference(section, "token"), timeout)
 
 
+def _support(top: Section) -> SupportSettings:
+    section = top.section("support", SUPPORT)
+    folder = _path(section, "folder") if "folder" in section else None
+    if "smtp" not in section:
+        if wrong := next((key for key in ("to", "from") if key in section), ""):
+            raise section.error(wrong, "mail is sent by a server: the key smtp is missing")
+        return SupportSettings(folder=folder)
+    to, sender = (section.text(key, form=_ADDRESS, fits="a plain mail address") for key in ("to", "from"))
+    return SupportSettings(to, sender, folder, _smtp(section, top.flag("practice")))
+
+
+def _smtp(support: Section, practice: bool) -> SmtpSettings:
+    section = support.section("smtp", SMTP)
+    host, security = section.read("host", _address), section.choice("security", PORTS)
+    user = section.text("user", "", r"[!-~]+", "a user's name")
+    if not _is_here(host) and (practice or security == "plain"):
+        words = "a practice platform sends no mail off" if practice else "plain, which has no TLS, is not sent off"
+        raise section.error("host" if practice else "security", f"{words} this machine (127.0.0.1, ::1)")
+    if security == "plain" and (user or "password" in section):
+        raise section.error("user" if user else "password", "no password is sent without TLS: starttls or tls")
+    if bool(user) != ("password" in section):
+        raise section.error("", f"the key {'password' if user else 'user'} is missing; they go together")
+    return SmtpSettings(
+        host=host,
+        port=section.whole("port", 1, 65535) or PORTS[security],
+        security=security,
+        user=user,
+        password=_reference(section, "password") if user else "",
+        ca=_path(section, "ca") if "ca" in section else None,
+        timeout=section.read("timeout", duration, 60.0),
+    )
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _url(text: str) -> str:
     words = "not a plain address like https://app.example.com (no path, no password, no query)"
     try:
@@ -158,7 +207,7 @@ def _url(text: str) -> str:
 def _elements(top: Section, ssh: SshSettings) -> dict[str, Element]:
     hosts = top.section("hosts", None)
     containers = top.section("containers", None) if "containers" in top else None
-    general = _general(top.section("ssh", SSH), ssh)
+    general = _general(top, ssh)
     places: dict[str, Section] = {}
     found: dict[str, Element] = {}
     for group, keys in ((hosts, HOST), (containers, CONTAINER)):
@@ -182,9 +231,14 @@ def _machine_id(section: Section) -> str:
     return section.text("machine_id", "", r"[0-9a-f]{32}", "a machine id of 32 hexadecimal digits")
 
 
-def _general(section: Section, ssh: SshSettings) -> Element:
+def _region(section: Section, default: str = "") -> str:
+    return section.text("region", default, r"[!-~]([ -~]{0,62}[!-~])?", "the name of a region")
+
+
+def _general(top: Section, ssh: SshSettings) -> Element:
     """What hosts have that say nothing else."""
-    return Element("", "", "", port=ssh.port, jump=_jump(section), become=_become(section))
+    section = top.section("ssh", SSH)
+    return Element("", "", "", port=ssh.port, region=_region(top), jump=_jump(section), become=_become(section))
 
 
 def _host(name: str, section: Section, general: Element) -> Element:
@@ -201,6 +255,7 @@ def _host(name: str, section: Section, general: Element) -> Element:
         id=section.whole("id", 1, _BIG),
         machine_id=_machine_id(section),
         group=section.text("group", "", r"[A-Za-z0-9][A-Za-z0-9._ -]*", "the name of a hardware node group"),
+        region=_region(section, general.region),
         joining=joining,
         jump=_jump(section, general.jump if general.jump != name else ""),
         become=_become(section, general.become),

@@ -12,9 +12,14 @@ import importlib
 import os
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from opsguide.errors import InputError
 
+if TYPE_CHECKING:
+    from opsguide.reach.elements import Platform
+
+TOKEN, MAIL = "platform API token", "password of the mail server"
 LARGEST = 64 * 1024
 FORMS = "env:NAME, file:PATH or keyring:SERVICE/USER"
 
@@ -40,6 +45,17 @@ def resolve(reference: str) -> str:
     if not value:
         raise InputError(f"the secret {reference} is empty", next="put the value in its place")
     return value
+
+
+def of_platform(platform: Platform) -> dict[str, str]:
+    """The references of what no record may hold, by what they are: the API's token, passwords for mail and sudo."""
+    found = {platform.api.token: TOKEN} if platform.api else {}
+    if platform.support.smtp and platform.support.smtp.password:
+        found.setdefault(platform.support.smtp.password, MAIL)
+    for host in platform.elements.values():
+        if host.become and host.become.password:
+            found.setdefault(host.become.password, f"sudo password of {host.name}")
+    return {what: reference for reference, what in found.items()}
 
 
 def _from_environment(name: str) -> str:

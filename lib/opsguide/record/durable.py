@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,6 +79,20 @@ def storing(path: Path) -> Iterator[None]:
             where=str(path),
             next="make room or mend the folder's rights; nothing is sent while no record can be written",
         ) from error
+
+
+def claimed(handle: int, seconds: float = 0.0) -> bool:
+    """Whether the lock of an open file is ours; waits up to `seconds` for it."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
 
 
 def file_digest(path: Path) -> str:

@@ -53,6 +53,7 @@ def facts(intent: Event) -> list[tuple[str, str]]:
         ("why", one_line(intent.get("reason") or "no reason given")),
         ("with", ", ".join(f"{one_line(name)}={one_line(value)}" for name, value in given)),
         ("follows", follows(intent)),
+        ("confirms", f"hand-off {one_line(intent['confirms'])}" if intent.get("confirms") else ""),
         ("through", one_line(intent.get("frontend") or "")),
         ("batch", one_line(intent.get("batch") or "")),
         ("runbook", source(part(intent, "runbook"))),

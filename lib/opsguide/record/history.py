@@ -1,14 +1,16 @@
 """A history: a folder with a first file that never changes and a chained journal, each line named by the ledger.
 
 - Every event is chained, and the ledger names its line after it: an edited, cut or added tail shows.
+- Who writes waits a little for another who does.
 - A crash between the two leaves one line that the ledger does not name, or the first file alone: the history is then
   UNFINISHED, and the next event names it late. More than one is no crash.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from opsguide.record.archive import VERSION
 from opsguide.record.checks import OK, TAMPERED, UNFINISHED, Finding
 from opsguide.record.journal import EVENTS, Journal, scan
 from opsguide.record.ledger import Ledger
+
+WAIT = 10.0
 
 
 @dataclass(frozen=True)
@@ -42,17 +46,30 @@ class Sort:
 
     def begin(self, root: Path, name: str, fields: Mapping[str, Any]) -> Path:
         """A new history; its folder, its first file and the ledger's line are on the disk when this returns."""
-        path = root / self.place / name
+        path, part = root / self.place / name, root / self.place / f".{name}{durable.PART}"
         content = durable.json_file({"version": VERSION, self.noun: name, "at": durable.now(), **fields})
         with durable.storing(path):
-            durable.make_folders(path, root)
-        durable.write_file(path / self.first, content)
+            durable.make_folders(part, root)
+            durable.write_file(part / self.first, content)
+            part.rename(path)
+            durable.sync_folder(path.parent)
         Ledger(root).append(self.begun, name, durable.digest(content))
         return path
 
     def append(self, path: Path, kind: str, **fields: Any) -> None:
-        """An event, on the disk and in the ledger when this returns. LockedError while another writes."""
-        journal, ledger = Journal(path, self.first), Ledger(path.parents[1])
+        """An event, on the disk and in the ledger when this returns. LockedError while another writes for long."""
+        with self.turn(path) as add:
+            add(kind, **fields)
+
+    @contextlib.contextmanager
+    def turn(self, path: Path) -> Iterator[Any]:
+        """The right to add events; TamperedError where the history was changed."""
+        journal, ledger = Journal(path, self.first, WAIT), Ledger(path.parents[1])
+
+        def add(kind: str, **fields: Any) -> None:
+            journal.append(kind, **fields)
+            ledger.append(self.event, path.name, journal.last)
+
         try:
             entries = self.entries(path)
             found = self.check(path, entries)
@@ -62,8 +79,7 @@ class Sort:
                 ledger.append(self.begun, path.name, durable.file_digest(path / self.first))
             elif found.verdict == UNFINISHED:
                 ledger.append(self.event, path.name, journal.last)
-            journal.append(kind, **fields)
-            ledger.append(self.event, path.name, journal.last)
+            yield add
         finally:
             journal.close()
 

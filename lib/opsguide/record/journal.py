@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 from pathlib import Path
@@ -58,10 +57,10 @@ class Journal:
     """The writer of the events of one unsealed run, or of another record that begins at the file `first`. Thread safe.
 
     `count` is the number of events, `last` the digest of the last line, `ended` whether `end` is there.
-    LockedError when another writer has it, TamperedError when what is there is not a chain.
+    LockedError when another writer has it for longer than `wait` seconds, TamperedError when what is there is no chain.
     """
 
-    def __init__(self, folder: Path, first: str = INTENT) -> None:
+    def __init__(self, folder: Path, first: str = INTENT, wait: float = 0.0) -> None:
         self.folder, self.path, self._first = folder, folder / EVENTS, first
         self.count, self.last, self.ended, self._size = 0, "", False, 0
         self._lock = threading.RLock()
@@ -69,7 +68,7 @@ class Journal:
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
             self._handle = os.open(self.path, flags, 0o640)
         try:
-            self._claim()
+            self._claim(wait)
             self._resume()
         except BaseException:
             self.close()
@@ -107,12 +106,10 @@ class Journal:
                 os.close(self._handle)
                 self._handle = -1
 
-    def _claim(self) -> None:
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    def _claim(self, wait: float) -> None:
+        if not durable.claimed(self._handle, wait):
             words = "this run is still being written"
-            raise LockedError(words, where=self.folder.name, next="wait until it has ended") from None
+            raise LockedError(words, where=self.folder.name, next="wait until it has ended")
 
     def _resume(self) -> None:
         found = scan(self.folder, self._first)
