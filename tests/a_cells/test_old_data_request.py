@@ -81,7 +81,9 @@ def test_what_is_no_day_is_bad_input(name: str, value: str) -> None:
         checked(**{name: value})
 
 
-@pytest.mark.parametrize("name", ["readers", "signed_by", "backup_proof", "what", "off_peak", "change_id"])
+@pytest.mark.parametrize(
+    "name", ["replication", "readers", "signed_by", "backup_proof", "what", "off_peak", "change_id"]
+)
 def test_a_request_that_could_not_be_decided_is_bad_input(name: str) -> None:
     with pytest.raises(InputError, match=name):
         checked(**{name: [] if name == "readers" else ""})
@@ -161,6 +163,27 @@ def test_a_hand_off_is_confirmed_when_the_old_is_gone_the_rest_is_whole_and_the_
     assert len(password) == 32
     assert kept
     assert not [p for p in kept if password.encode() in p.read_bytes()]
+
+
+@pytest.mark.lab
+def test_what_cannot_be_decided_stands_in_the_request_as_not_so(desk: Desk, lab: Any) -> None:
+    wrong = {
+        "replication": "this member",
+        "tax_years": 50,
+        "counted_to": "2099-01-01",
+        "hold_value": "",
+        "severity": "2",
+    }
+    lab.inside(MEMBERS[0], ["chmod", "644", ACCOUNT])
+    try:
+        assert stepped(desk, BOOK.name, "ask", **given(**wrong, goal_mb=5000, backups="/var/backups/none")) is None
+    finally:
+        lab.inside(MEMBERS[0], ["chmod", "600", ACCOUNT])
+    assert [e["words"] for e in desk.record().events("require") if not e["met"]] == [
+        "its file is root's alone", "the goal is less than the table", "the replicas are those that you name",
+        "there is a dump of the last days", "the days are in order", "what law and contract want stays",
+        "the hold is whole", "the severity is that of the disk",
+    ]  # fmt: skip
 
 
 @pytest.mark.lab
