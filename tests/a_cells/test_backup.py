@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tarfile
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from desk import REPOSITORY, Desk
+from desk import REPOSITORY, Desk, wait_for
 from opsguide.errors import InputError
 from opsguide.guide import scopes
 from stepping import Stepped, stepped
@@ -23,6 +24,7 @@ STORE = "vz/vmprivate/backups"
 CLEAN = "cd /vz/vmprivate/backups && rm -rf *-*-*-* host-config digests; rm -f /vz/private/*/fail-backup; " \
         "! vzctl status restore-test | grep -q exist || { prlctl umount restore-test; prlctl delete restore-test; }"  # fmt: skip
 MOTD = "etc/motd"
+CANARY = "Kanarie-2424-zz"
 
 
 @pytest.fixture(autouse=True)
@@ -64,104 +66,129 @@ def listed(lab: Any, host: str = "uh-01") -> str:
     return lab.inside(host, ["vzlist", "-a", "-H", "-o", "ctid,uuid,status,ip,hostname,onboot"]).stdout
 
 
+def boot_id(lab: Any, name: str) -> str:
+    return lab.inside(name, ["cat", "/proc/sys/kernel/random/boot_id"]).stdout
+
+
 def lines(desk: Desk) -> list[str]:
     return [e["template"] for e in desk.record().sent("change")]
 
 
-def backed_up(desk: Desk, lab: Any) -> None:
-    """uh-01 has a backup of all with its digests."""
-    assert stepped(desk, BOOK, **given("backup", label="before")) is None
+def backed_up(lab: Any) -> Path:
+    """node101 has a backup with its digests, made without the runbook."""
+    lab.inside("uh-01", ["prlctl", "backup", "101"])
+    (archive,) = saved(lab, "uh-01", "node101")
+    file = f"/vz/vmprivate/backups/digests/{archive.parent.parent.name}"
+    line = f"mkdir -p {Path(file).parent}; cd /vz/root/101/etc; find . -xdev -type f -exec sha256sum {{}} + > {file}"
+    lab.inside("uh-01", ["bash", "-ec", line])
+    return archive
 
 
 def test_a_user_host_and_all_on_it_is_saved_as_filed(desk: Desk, lab: Any) -> None:
     (lab.container_root("node101") / MOTD).write_text("as of the backup\n")
+    (lab.host_root("uh-01") / "root/secret").write_text(f"password = {CANARY}\n")
     file = str(REPOSITORY / "parameters/runs/24-uh-01-backup.yml")
     done = desk("run", "24", "--on", "uh-01", "-f", file, "--reason", "test")
+    (lab.host_root("uh-01") / "root/secret").unlink()
     assert done.code == 0, done
     assert set(sources(lab, "uh-01")) == {"node101", "node102", "node103", "win2019-1"}
     assert all(len(saved(lab, "uh-01", name)) == 1 for name in sources(lab, "uh-01"))
     assert within(saved(lab, "uh-01", "node101")[0], f"fs/{MOTD}") == b"as of the backup\n"
-    archive = lab.host_root("uh-01") / STORE / "host-config/uh-01-practice-1.tar.gz"
-    assert archive.parent.stat().st_mode & 0o077 == 0
-    assert (archive.stat().st_mode & 0o077) == 0
+    store = lab.host_root("uh-01") / STORE
+    digests = store / "digests" / saved(lab, "uh-01", "node101")[0].parent.parent.name
+    assert (
+        f"{hashlib.sha256(b'as of the backup' + bytes([10])).hexdigest()}  ./motd" in digests.read_text().splitlines()
+    )
+    archive = store / "host-config/uh-01-practice-1.tar.gz"
+    assert [p.stat().st_mode & 0o077 for p in (archive, archive.parent, digests)] == [0, 0, 0]
     assert within(archive, "etc/machine-id") == (lab.host_root("uh-01") / "etc/machine-id").read_bytes()
-    again = desk("run", "24", "--on", "uh-01", "-f", file, "--reason", "test")
-    assert again.code == 1, "a label is used once"
+    assert CANARY.encode() in within(archive, "root/secret")
+    assert not [p for p in desk.records.rglob("*") if p.is_file() and CANARY.encode() in p.read_bytes()]
+    again = stepped(desk, BOOK, **given("backup", label="practice-1"))
+    assert "expected nothing" in str(again), "a label is used once"
     assert not desk.record().sent("change")
 
 
-def test_an_infrastructure_host_is_saved_and_the_next_night_only_what_changed(desk: Desk, lab: Any) -> None:
-    assert stepped(desk, BOOK, **given("backup", "ih-01", label="one")) is None
+def test_an_infrastructure_host_is_saved_as_planned_and_the_next_night_only_what_changed(desk: Desk, lab: Any) -> None:
+    plan = {**given("backup", "ih-01", label="one"), "mode": "plan"}
+    assert stepped(desk, BOOK, **plan) is None
+    assert saved(lab, "ih-01", "hcore1") == []
+    assert stepped(desk, BOOK, **{**plan, "mode": "apply"}, follows=desk.record().intent["run"]) is None
+    assert len(lines(desk)) == 1 + 7 + 7
     (lab.container_root("hcore1") / "etc/new-since").write_text("x")
-    try:
-        assert stepped(desk, BOOK, **given("backup", "ih-01", label="two")) is None
-    finally:
-        (lab.container_root("hcore1") / "etc/new-since").unlink()
+    assert stepped(desk, BOOK, "save", **given("backup", "ih-01", label="two")) is None
+    (lab.container_root("hcore1") / "etc/new-since").unlink()
     full, more = saved(lab, "ih-01", "hcore1")
     assert (full.parent.name, more.parent.name) == ("base", "2")
     with tarfile.open(full) as one, tarfile.open(more) as two:
         assert "fs/etc/new-since" in set(two.getnames()) - set(one.getnames())
         assert "fs/etc/machine-id" in set(one.getnames()) - set(two.getnames())
-    assert len(lines(desk)) == 1 + 7 + 7
-    assert stepped(desk, BOOK, **given("report", "ih-01")) is None
 
 
-def test_a_container_is_put_back_to_what_it_was(desk: Desk, lab: Any) -> None:
+def test_a_container_is_put_back_to_what_it_was_also_when_the_restore_failed_at_first(desk: Desk, lab: Any) -> None:
     inside = lab.container_root("node101")
     (inside / MOTD).write_text("as of the backup\n")
     (inside / "etc/kept.conf").write_text("a = 1\n")
-    backed_up(desk, lab)
+    archive = backed_up(lab)
     (inside / MOTD).write_text("spoilt\n")
     (inside / "etc/kept.conf").unlink()
     (inside / "etc/new.conf").write_text("never saved\n")
-    before, neighbour = listed(lab), lab.inside("node102", ["cat", "/proc/sys/kernel/random/boot_id"]).stdout
+    before, neighbour = listed(lab), boot_id(lab, "node102")
     wish = given("restore", container="node101", confirm="node101", service="nginx")
-    assert stepped(desk, BOOK, **wish) is None
+    one = Stepped(desk, BOOK, wish)
+    assert one.run("stop") is None
+    archive.rename(archive.with_suffix(".away"))
+    assert one.run() is not None
+    archive.with_suffix(".away").rename(archive)
+    one.close()
+    wait_for(lambda: desk.record().sealed, 30)
+    assert (on_disk(lab, 101) / MOTD).read_bytes() == b"spoilt\n"
+    assert {e["undo"] for e in desk.record().events("open")} == {"prlctl start 101"}
+
+    assert stepped(desk, BOOK, **wish, follows=desk.record().intent["run"]) is None
+    assert [t.split()[1] for t in lines(desk)] == ["restore", "start"], "nothing is saved or stopped twice"
     assert (on_disk(lab, 101) / MOTD).read_bytes() == b"as of the backup\n"
     assert (on_disk(lab, 101) / "etc/kept.conf").read_bytes() == b"a = 1\n"
     assert not (on_disk(lab, 101) / "etc/new.conf").exists()
-    assert listed(lab) == before
+    assert (listed(lab), boot_id(lab, "node102")) == (before, neighbour)
     assert lab.inside("node101", ["pgrep", "-x", "nginx"]).stdout
-    assert lab.inside("node102", ["cat", "/proc/sys/kernel/random/boot_id"]).stdout == neighbour
-    assert within(saved(lab, "uh-01", "node101")[-1], f"fs/{MOTD}") == b"spoilt\n", "the way back"
+
+    safety = saved(lab, "uh-01", "node101")[-1]
+    assert within(safety, f"fs/{MOTD}") == b"spoilt\n", "the way back"
+    assert stepped(desk, BOOK, **wish, backup_id=safety.parent.parent.name) is None
     assert [t.split()[1] for t in lines(desk)] == ["backup", "stop", "restore", "start"]
-    safety = saved(lab, "uh-01", "node101")[-1].parent.parent.name
-    assert stepped(desk, BOOK, **wish, backup_id=safety) is None
     assert (on_disk(lab, 101) / MOTD).read_bytes() == b"spoilt\n"
     (lab.container_root("node101") / "etc/new.conf").unlink()
 
 
-def test_a_copy_is_compared_and_gone_and_the_original_never_noticed(desk: Desk, lab: Any) -> None:
-    backed_up(desk, lab)
-    before, boot = listed(lab), lab.inside("node101", ["cat", "/proc/sys/kernel/random/boot_id"]).stdout
-    one = Stepped(desk, BOOK, given("test-restore", container="node101", confirm="node101"))
+def test_a_copy_is_compared_and_gone_and_one_of_a_damaged_backup_names_the_file(desk: Desk, lab: Any) -> None:
+    (lab.container_root("node101") / MOTD).write_text("as of the backup\n")
+    archive = backed_up(lab)
+    before, boot, wish = (
+        listed(lab),
+        boot_id(lab, "node101"),
+        given("test-restore", container="node101", confirm="node101"),
+    )
+    one = Stepped(desk, BOOK, wish)
     assert one.run("mount") is None
     copy = [row for row in listed(lab).splitlines() if row not in before.splitlines()]
     assert [row.split()[2:] for row in copy] == [["stopped", "-", "node1001-shop.lab.example", "no"]]
     root = lab.host_root("uh-01") / f"vz/root/{copy[0].split()[0]}"
-    assert (root / "etc/machine-id").read_bytes() == (lab.container_root("node101") / "etc/machine-id").read_bytes()
+    assert (root / MOTD).read_bytes() == b"as of the backup\n"
     with pytest.raises(OSError, match="Read-only"):
         (root / "etc/x").write_text("x")
     assert one.run() is None
     one.close()
-    assert listed(lab) == before
-    assert lab.inside("node101", ["cat", "/proc/sys/kernel/random/boot_id"]).stdout == boot
-    assert not root.exists()
+    assert (listed(lab), boot_id(lab, "node101"), root.exists()) == (before, boot, False)
 
-
-def test_a_damaged_backup_is_noticed_by_the_file_that_differs(desk: Desk, lab: Any) -> None:
-    (lab.container_root("node101") / MOTD).write_text("as of the backup\n")
-    backed_up(desk, lab)
-    with tarfile.open(saved(lab, "uh-01", "node101")[0], "a") as tar:
+    with tarfile.open(archive, "a") as tar:
         wrong = tarfile.TarInfo(f"fs/{MOTD}")
         wrong.size = 3
         tar.addfile(wrong, io.BytesIO(b"bad"))
-    error = stepped(desk, BOOK, **given("test-restore", container="node101", confirm="node101"))
-    assert "./motd: FAILED" in str(error.__dict__), error
-    assert {e["undo"] for e in desk.record().events("open")} == {
-        "prlctl delete restore-test",
-        "prlctl umount restore-test",
-    }
+    error = stepped(desk, BOOK, **wish)
+    assert "./motd: FAILED" in str(vars(error)), error
+    undone = {e["undo"] for e in desk.record().events("open")}
+    assert undone == {"prlctl delete restore-test", "prlctl umount restore-test"}
 
 
 def test_one_that_fails_does_not_keep_the_others_from_being_saved(desk: Desk, lab: Any) -> None:
@@ -231,3 +258,14 @@ def test_bad_input_is_refused_and_says_which(name: str, value: Any) -> None:
     wish = given("restore", container="node101", confirm="node101")
     with pytest.raises(InputError, match=name):
         scope.parameters.check({**wish, name: value})
+
+
+def test_another_store_in_its_place_is_not_taken_for_it(desk: Desk, lab: Any) -> None:
+    marker = lab.host_root("uh-01") / STORE / "backup-store"
+    marker.rename(marker.with_name("elsewhere"))
+    try:
+        error = stepped(desk, BOOK, **given("backup", label="x"))
+    finally:
+        marker.with_name("elsewhere").rename(marker)
+    assert "the store has its marker" in str(error)
+    assert not desk.record().sent("change")

@@ -26,7 +26,7 @@ def hcore1(lab: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    "program", ["vzctl", "vzlist", "prlctl", "vzpid", "vzmigrate", "vzreboot", "yum", "rpm", "grubby"]
+    "program", ["vzctl", "vzlist", "prlctl", "prlsrvctl", "vzpid", "vzmigrate", "vzreboot", "yum", "rpm", "grubby"]
 )
 def test_each_stand_in_says_that_it_is_one(lab: Any, program: str) -> None:
     assert re.search("NOT the real program|not the real one", lab.inside("uh-01", [program, "--help"]).stdout)
