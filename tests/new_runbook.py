@@ -68,6 +68,17 @@ def step(scope: Scope, slug: str, number: int) -> list[Cell]:
     return [prose, code(slug, "\n".join(lines))]
 
 
+def sent(edition: editions.Edition, activity: editions.Activity) -> str:
+    """How the request is sent, for a row with a cell of Jelastic Operations."""
+    row = [edition.cells[activity.slug, kind] for kind in kinds.KINDS]
+    return (kinds.OPERATIONS in row) * (
+        "\n- **To send it**: `opsguide handoff send NUMBER --to-file FOLDER` leaves the request there; the end of the run "
+        "names its number. Fill in the questions at the top of that `.md`, never of the sealed one in the record, and send "
+        "it to Jelastic Support. When they say that it is done, `opsguide handoff confirm NUMBER --ticket T --what \"…\"` "
+        "asks the acceptance test and compares."
+    )
+
+
 def cells(edition: editions.Edition, activity: editions.Activity, scope: Scope) -> list[Cell]:
     """All cells, in the order of the form; the last step of the scope verifies."""
     steps = [cell for i, slug in enumerate(scope.steps) for cell in step(scope, slug, i + 1)]
@@ -80,7 +91,7 @@ def cells(edition: editions.Edition, activity: editions.Activity, scope: Scope) 
         text("about-begin", "## Begin\n\nProve the element. Nothing is changed here.\n\n**Expect** `PROVEN`."),
         code("begin", f'from opsguide import {names}\n\nrun = begin("{activity.slug}", globals())'),
         *steps,
-        text("if-it-goes-wrong", "## If it goes wrong\n\n- **TODO**: what to do next."),
+        text("if-it-goes-wrong", "## If it goes wrong\n\n- **TODO**: what to do next." + sent(edition, activity)),
         text("about-finish", "## Finish\n\nSeal the record."),
         code("finish", "run.finish()"),
     ]

@@ -79,6 +79,12 @@ class Book:
         assert found, f"{self.name} has no scope: write scopes/{self.activity.slug}.toml (docs/scopes.md)"
         return found
 
+    @property
+    def parties(self) -> dict[str, str]:
+        """Who does it, for each kind of element; a note is looked at everywhere."""
+        looks = dict.fromkeys(kinds.KINDS, kinds.PROVIDER)
+        return looks if self.activity.note else {k: TABLE.cells[self.activity.slug, k] for k in kinds.KINDS}
+
     def cell(self, name: str) -> dict[str, Any]:
         found = [c for c in self.cells if c["id"] == name]
         assert found, f"there is no cell {name}"
@@ -309,9 +315,7 @@ def the_facts_are_whole_and_agree_with_the_table(book: Book) -> None:
     for clause in facts["Who may"].split(";"):
         party = next(p for p in kinds.PARTIES if clause.strip().startswith(p))
         told |= {k: party for k in kinds.KINDS if f"{kinds.words(k)}s" in clause}
-    looks = dict.fromkeys(kinds.KINDS, kinds.PROVIDER)  # a note is looked at everywhere
-    cells = looks if book.activity.note else {k: TABLE.cells[book.activity.slug, k] for k in kinds.KINDS}
-    cells = {k: p for k, p in cells.items() if p != kinds.NOT_APPLICABLE}
+    cells = {k: p for k, p in book.parties.items() if p != kinds.NOT_APPLICABLE}
     assert told == cells, f"facts, Who may: the table says {cells}"
 
 
@@ -331,6 +335,14 @@ def links_lead_somewhere(book: Book) -> None:
                 for target in re.findall(r"\]\(([^)#]*)[^)]*\)", line):
                     there = target.startswith("https://") or (RUNBOOKS / target).is_file()
                     assert there or "to come" in line, f"{cell['id']}: {target} does not exist"
+
+
+def a_request_is_sent_as_a_hand_off_and_confirmed(book: Book) -> None:
+    """The request in the record is sealed: who fills in its questions there is told TAMPERED."""
+    text = source(book.cell("if-it-goes-wrong"))
+    if "request.md" in text or any(p == kinds.OPERATIONS for p in book.parties.values()):
+        for words in ("opsguide handoff send NUMBER", "opsguide handoff confirm NUMBER --ticket T"):
+            assert f"`{words}" in text, f"if-it-goes-wrong: say how the request is sent: {words}"
 
 
 def parameters_are_the_scopes(book: Book) -> None:
@@ -446,6 +458,7 @@ RULES: list[Callable[[Book], None]] = [
     the_facts_are_whole_and_agree_with_the_table,
     nothing_of_a_run_is_kept,
     links_lead_somewhere,
+    a_request_is_sent_as_a_hand_off_and_confirmed,
     parameters_are_the_scopes,
     no_parameter_names_a_host_by_default,
     templates_stand_in_the_scope_to_the_letter,
@@ -567,6 +580,7 @@ MUTATIONS: list[tuple[Callable[[Book], None], Callable[[Book], None]]] = [
     (nothing_of_a_run_is_kept, put("restart", "metadata", {"papermill": {}})),
     (nothing_of_a_run_is_kept, put("parameters", "metadata", {})),
     (links_lead_somewhere, swap("if-it-goes-wrong", "07-editing-system-files.ipynb", "07-editing-files.ipynb")),
+    (a_request_is_sent_as_a_hand_off_and_confirmed, added("if-it-goes-wrong", "Send `request.md` to Jelastic Support.")),
     (parameters_are_the_scopes, swap("parameters", 'service: str = ""', 'service: str = "nginx"')),
     (parameters_are_the_scopes, swap("parameters", "service: str", "servce: str")),
     (parameters_are_the_scopes, swap("parameters", "unit, for example", "unit like")),
