@@ -74,7 +74,7 @@ def sent(edition: editions.Edition, activity: editions.Activity) -> str:
     return (kinds.OPERATIONS in row) * (
         "\n- **To send it**: `opsguide handoff send NUMBER --to-file FOLDER` leaves the request there; the end of the run "
         "names its number. Fill in the questions at the top of that `.md`, never of the sealed one in the record, and send "
-        "it to Jelastic Support. When they say that it is done, `opsguide handoff confirm NUMBER --ticket T --what \"…\"` "
+        'it to Jelastic Support. When they say that it is done, `opsguide handoff confirm NUMBER --ticket T --what "…"` '
         "asks the acceptance test and compares."
     )
 
