@@ -72,10 +72,10 @@ def sent(edition: editions.Edition, activity: editions.Activity) -> str:
     """How the request is sent, for a row with a cell of Jelastic Operations."""
     row = [edition.cells[activity.slug, kind] for kind in kinds.KINDS]
     return (kinds.OPERATIONS in row) * (
-        "\n- **To send it**: `opsguide handoff send NUMBER --severity 3 -p contact=\"…\"` mails the request, or with "
+        '\n- **To send it**: `opsguide handoff send NUMBER --severity 3 -p contact="…"` mails the request, or with '
         "`--to-file FOLDER` leaves it for the support portal; the end of the run names its number. A `-p` answers each "
         "question at its top; the `request.md` in the record is sealed and not edited. When they say that it is done, "
-        "`opsguide handoff confirm NUMBER --ticket T --what \"…\"` asks the acceptance test and compares."
+        '`opsguide handoff confirm NUMBER --ticket T --what "…"` asks the acceptance test and compares.'
     )
 
 

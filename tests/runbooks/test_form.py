@@ -580,7 +580,10 @@ MUTATIONS: list[tuple[Callable[[Book], None], Callable[[Book], None]]] = [
     (nothing_of_a_run_is_kept, put("restart", "metadata", {"papermill": {}})),
     (nothing_of_a_run_is_kept, put("parameters", "metadata", {})),
     (links_lead_somewhere, swap("if-it-goes-wrong", "07-editing-system-files.ipynb", "07-editing-files.ipynb")),
-    (a_request_is_sent_as_a_hand_off_and_confirmed, added("if-it-goes-wrong", "Send `request.md` to Jelastic Support.")),
+    (
+        a_request_is_sent_as_a_hand_off_and_confirmed,
+        added("if-it-goes-wrong", "Send `request.md` to Jelastic Support."),
+    ),
     (parameters_are_the_scopes, swap("parameters", 'service: str = ""', 'service: str = "nginx"')),
     (parameters_are_the_scopes, swap("parameters", "service: str", "servce: str")),
     (parameters_are_the_scopes, swap("parameters", "unit, for example", "unit like")),
