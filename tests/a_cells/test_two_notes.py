@@ -128,13 +128,18 @@ def test_maintenance_that_no_row_lists_is_asked_for_and_its_confirmation_is_kept
 ) -> None:
     root, table = Path(lab.container_root("hcore1")), desk("matrix", "--json").out
     before = {p: state(p) for p in (root / "etc").rglob("*") if p.is_file() and not p.is_symlink()}
-    done = desk("run", "unlisted-maintenance", "--on", "hcore1", "-f", str(RUNS / "unlisted-maintenance-uh-01.yml"))
+    given = ("commands=ipmitool sdr type Fan\nsystemctl restart nginx", f"contact=duty {TOKEN.read_text().strip()}")
+    words = [word for one in given for word in ("-p", one)]
+    file = str(RUNS / "unlisted-maintenance-uh-01.yml")
+    done = desk("run", "unlisted-maintenance", "--on", "hcore1", "-f", file, *words)
     assert done.code == 3, done
     record = desk.record()
     assert (record.state, record.intent["cell"]["party"]) == ("requested", "note 1")
     request = json.loads((record.path / "request.json").read_text())
     assert not record.sent("change", "edit", "prove")
     assert not request["wanted"]
+    judged = {j["words"]: j for j in request["judged"]}["no planned command is one of a row of the table"]
+    assert judged["inputs"] == {"systemctl restart nginx": "06-restarting-processes.ipynb, Hosting Provider"}
     assert "ipmitool sdr type Fan" in (record.path / "request.md").read_text()
     commands = " ".join(e["command"] for e in request["evidence"])
     for look in ("ps aux", "ss -l -t -n -p", "--failed", "df -h", "journalctl -b", "/etc/jelastic"):

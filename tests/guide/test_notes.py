@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from opsguide.errors import InputError, RefusedError
-from opsguide.guide import custom, editions, kinds, scopes
+from opsguide.guide import custom, editions, kinds, scopes, unlisted
 from opsguide.guide.decision import decide
 from opsguide.notebook import form
 
@@ -81,6 +81,25 @@ def test_the_scope_of_a_note_holds_no_change_and_no_file(note: editions.Activity
 
 def test_the_form_offers_the_notes_by_their_names() -> None:
     assert [(f"{note.place} {note.title}", note.slug) for note in editions.NOTES] == list(form.NOTES)
+
+
+PLANNED = """
+systemctl restart nginx
+ipmitool sdr type Fan
+vi /etc/ssh/sshd_config
+cat /etc/ssh/sshd_config
+yum -y update
+echo "it's" > /etc/motd
+"""
+
+
+def test_a_planned_command_that_a_row_has_is_named_with_its_row() -> None:
+    found = {line: row.number for line, row in unlisted.listed(SEED, "user-host", PLANNED).items()}
+    assert found == {
+        "systemctl restart nginx": 6, "vi /etc/ssh/sshd_config": 8, "yum -y update": 3, 'echo "it\'s" > /etc/motd': 7,
+    }  # fmt: skip
+    assert "yum -y update" not in unlisted.listed(SEED, "end-user-container", PLANNED)
+    assert not unlisted.listed(SEED, "user-host", "\n \n")
 
 
 # What an action needs, and what no digest is taken of

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from opsguide.broker.commands import Commands
 from opsguide.broker.targets import Grounds
+from opsguide.guide import editions, unlisted
 from opsguide.guide.decision import Decision
 from opsguide.guide.kinds import SUPPORT
 from opsguide.record import durable, handoffs, journal, packet
@@ -33,6 +35,18 @@ def write(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict
     durable.write_file(folder.path / "request.json", durable.json_file(body))
     durable.write_file(folder.path / "request.md", packet.markdown(body).encode("utf-8", "backslashreplace"))
     return number
+
+
+def judge_rows(commands: Commands, grounds: Grounds) -> None:
+    """Of maintenance that no row lists: whether a row lists one of its commands after all. It blocks nothing."""
+    if grounds.scope.activity != editions.NOTES[0].slug:
+        return
+    edition = editions.load(grounds.platform.edition, grounds.platform.file.parent)
+    found = unlisted.listed(edition, grounds.kind, str(grounds.parameters["commands"]))
+    told = {line: f"{row.runbook}, {edition.party(row.slug, grounds.kind)}" for line, row in found.items()}
+    words = "no planned command is one of a row of the table"
+    fields = {"step": "", "met": not told, "words": words, "inputs": told, "judged": "in the broker"}
+    commands.show(commands.write("require", **fields))
 
 
 def shape(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict[str, Any]]) -> dict[str, Any]:

@@ -171,6 +171,7 @@ class Run:
         if self.work.mode == "request" and self.folder.intent.get("confirms"):
             return self._confirmed()
         if self.work.mode == "request":
+            requests.judge_rows(self.commands, self.grounds)
             number = requests.write(self.folder, self.grounds, self.cell, self.work.listed)
             return self.end(
                 "requested",

@@ -26,7 +26,7 @@ COMMANDS = {
     "open": ("open", "Open a filled copy of a runbook in JupyterLab."),
     "prove": ("prove", "Prove again what a run proved; nothing is changed."),
     "handoff": ("handoff", "Requests to Jelastic Operations: list, show, send, confirm."),
-    "custom": ("custom", "Custom settings that were agreed: list, check."),
+    "custom": ("custom", "Custom settings that were agreed: list, check, retire."),
     "batch": ("batch", "Run the rows of a sheet: in waves, with gates, an error budget, and retry."),
     "batches": ("batches", "The batches on record, and how each row ended."),
     "records": ("records", "The runs on record, newest first."),

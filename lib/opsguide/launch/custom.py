@@ -2,11 +2,13 @@
 
 - `list` asks nothing of any element. `check` is a run on each element that has settings, with a record of its own; one
   element that drifted or cannot be asked does not keep the others from being checked.
-- To register, to agree again and to retire is `opsguide run custom-configuration`.
+- An element that the inventory no longer has cannot be asked: `retire` takes its settings out.
+- All else, to register, to agree again and to retire, is `opsguide run custom-configuration`.
 """
 
 from __future__ import annotations
 
+import getpass
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import click
 
 from opsguide.errors import InputError, OpsguideError
 from opsguide.guide import custom
-from opsguide.launch import prove
+from opsguide.launch import prove, sending
 from opsguide.launch.columns import aligned
 from opsguide.launch.complete import elements
 from opsguide.launch.setting import Group, Setting, json_option, pass_setting, print_error, print_json
@@ -28,7 +30,7 @@ on_option = click.option("--on", metavar="ELEMENT", shell_complete=elements, hel
 
 @click.group("custom", cls=Group)
 def custom_command() -> None:
-    """The register of custom settings: list, check."""
+    """The register of custom settings: list, check, retire what has gone."""
 
 
 @custom_command.command("list")
@@ -49,9 +51,12 @@ def list_command(setting: Setting, on: str | None, state: str | None, as_json: b
 
 
 def _settings(setting: Setting, on: str | None) -> list[register.Setting]:
-    """The settings of the platform, or of one of its elements; InputError for an element that it does not have."""
+    """The settings of the platform, or of one element; InputError for one that neither it nor the register has."""
     platform = setting.platform()
-    return register.settings(setting.records(), platform.name, platform.element(on).name if on else "")
+    found = register.settings(setting.records(), platform.name, on or "")
+    if on and not found:
+        platform.element(on)
+    return found
 
 
 def _data(one: register.Setting) -> dict[str, Any]:
@@ -90,6 +95,28 @@ def _verdict(one: register.Setting, run: dict[str, Any]) -> dict[str, str]:
     verdict = "NOT CHECKED" if drift is None else "DRIFT" if drift else "OK"
     return {"verdict": verdict, "element": one.element, "path": one.path,
             "words": run["words"] if drift is None else drift}  # fmt: skip
+
+
+@custom_command.command("retire")
+@click.argument("element")
+@click.option("--ticket", required=True, help="The ticket in which the element went.")
+@json_option
+@pass_setting
+def retire_command(setting: Setting, element: str, ticket: str, as_json: bool) -> None:
+    """Retire all settings of an ELEMENT that the inventory no longer has; nothing is asked and nothing is sent.
+
+    A setting of an element that is there: opsguide run custom-configuration -p action=retire …
+    """
+    platform = setting.platform()
+    if element in platform.elements:
+        then = f"opsguide run custom-configuration --on {element} -p action={custom.RETIRE} -p path=… -p ticket=…"
+        raise InputError(f"{element} is in the inventory", next=then)
+    found = [s for s in _settings(setting, element) if s.state != "retired"]
+    words = sending.redactor(platform).text(ticket)
+    for one in found:
+        register.add(setting.records(), one, "retired", ticket=words, person=getpass.getuser(), run="")
+    after = _settings(setting, element)
+    print_json([_data(one) for one in after]) if as_json else click.echo(f"RETIRED  {len(found)} of {element}")
 
 
 def _checked(setting: Setting, element: str, out: Any) -> dict[str, Any]:

@@ -76,10 +76,11 @@ def planned(event: Event, context: Context) -> list[str]:
 
 
 def require(event: Event, context: Context) -> list[str]:
-    """A condition that the notebook judged; when it is not met, with what it was judged on."""
+    """A condition that the notebook, or the broker, judged; when it is not met, with what it was judged on."""
     met, inputs = event.get("met") is True, event.get("inputs")
     shown = f"; inputs {one_line(inputs)[:400]}" if inputs and not met else ""
-    return [f"{'OK' if met else 'FAILED'}  {one_line(event.get('words'))} (judged in the notebook{shown})"]
+    verdict, by = "OK" if met else "FAILED", event.get("judged") or "in the notebook"
+    return [f"{verdict}  {one_line(event.get('words'))} (judged {one_line(by)}{shown})"]
 
 
 def refused(event: Event, context: Context) -> list[str]:
