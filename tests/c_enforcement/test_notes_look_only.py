@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from desk import REPOSITORY, Desk, wait_for
+from opsguide.record import register
 
 pytestmark = pytest.mark.lab
 SUM, STAT, REAL = "sha256sum {path}", "stat -c '%a %U:%G %s %F' {path}", "readlink -e {path}"
@@ -36,8 +37,8 @@ def begun(raw: Any, activity: str, element: str, **parameters: Any) -> Any:
     return run
 
 
-def registering(raw: Any, path: str, element: str = "hcore1") -> Any:
-    given = {"action": "register", "path": path, "ticket": "T", "agreed_with": "A", "purpose": "p"}
+def registering(raw: Any, path: str, element: str = "hcore1", **more: Any) -> Any:
+    given = {"action": "register", "path": path, "ticket": "T", "agreed_with": "A", "purpose": "p", **more}
     return begun(raw, "custom-configuration", element, **given)
 
 
@@ -79,6 +80,41 @@ def test_a_path_into_a_container_is_refused_from_its_host(desk: Desk, raw) -> No
     run = registering(raw, "/vz/root/305/etc/motd", "ih-01")
     assert "leads into a container" in refusals(run, {"what": {"command": SUM}})[0]
     assert not read(desk)
+
+
+def through(raw: Any, mode: str, action: str = "register") -> dict[str, Any]:
+    """A whole run on /etc/motd, each step with the looks of its cell; what finish answers."""
+    run = registering(raw, "/etc/motd", mode=mode, action=action)
+    assert "done" in run.ask({"do": "look", "step": "look", "what": {"register": True}})
+    run.step("read", applies=action != "retire")
+    if action != "retire":
+        assert all("done" in run.verb("look", "read", command) for command in (REAL, STAT, SUM))
+    run.step("agree", applies=False)
+    run.step("check", applies=action != "retire")
+    if action != "retire":
+        assert "done" in run.ask({"do": "look", "step": "check", **AS_AGREED})
+    answer = run.ask({"do": "finish"})
+    run.close()
+    return answer["done"]
+
+
+def misfits(raw: Any, action: str) -> str:
+    """What the register's look says to an action that does not fit."""
+    return refusals(registering(raw, "/etc/motd", action=action), {"what": {"register": True}})[0]
+
+
+def test_the_register_is_written_in_apply_alone_and_an_action_that_does_not_fit_it_is_refused(desk: Desk, raw) -> None:
+    assert through(raw, "plan")["state"] == "succeeded"
+    assert not kept(desk)
+    assert "not in the register" in misfits(raw, "retire")
+    assert through(raw, "apply")["state"] == "succeeded"
+    assert kept(desk)
+    assert "is in the register" in misfits(raw, "register")
+    assert through(raw, "plan", "retire")["state"] == "succeeded"
+    assert [s.state for s in register.settings(desk.records, "lab")] == ["agreed"]
+    assert through(raw, "apply", "retire")["state"] == "succeeded"
+    assert [s.state for s in register.settings(desk.records, "lab")] == ["retired"]
+    assert "not in the register" in misfits(raw, "agree-again")
 
 
 def test_what_was_not_read_in_the_run_is_not_kept(desk: Desk, raw) -> None:
