@@ -19,6 +19,8 @@ pytestmark = pytest.mark.lab
 RUNS = REPOSITORY / "parameters/runs"
 TOKEN = Path("/var/lib/opsguide-lab/keys/api-token")
 UPDATE = {"slug": "virtuozzo-software-and-kernel-update", "number": 3, "title": "Virtuozzo Software and Kernel Update"}
+AN_UPDATE = {"activity": UPDATE, "element": {"name": "uh-01", "kind": "user-host"}, "mode": "apply",
+             "edition": {"name": "seed-03-provider", "digest": "a" * 64}}  # fmt: skip
 CANARY = "canary-7f3a91-in-the-file"
 
 
@@ -105,7 +107,7 @@ def test_what_drifted_after_row_03_is_told_so_and_is_agreed_again(desk: Desk, la
     said = {"ticket": "T-1", "agreed_with": "A", "purpose": "ours", "run": "r", "person": "me"}
     before = {"sha256": "a" * 64, "size": 1, "mode": "640", "owner": "root:root"}
     register.agree(desk.records, "lab", "uh-01", "/etc/ours.conf", **said, **before)
-    folder = Archive(desk.records).start({"activity": UPDATE, "element": {"name": "uh-01"}, "mode": "apply"})
+    folder = Archive(desk.records).start(AN_UPDATE)
     seal(folder, "succeeded", 0, "updated")
     folder.journal.close()
     as_it_is = state(file)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from opsguide.errors import LockedError, TamperedError
-from opsguide.record import register
+from opsguide.record import history, register
 from opsguide.record.journal import Journal
 from opsguide.record.ledger import SETTING
 from opsguide.record.verify import verify
@@ -130,7 +130,8 @@ def test_a_crash_before_anything_was_agreed_leaves_no_setting_and_the_next_one_m
     assert {f.verdict for f in verify(tmp_path)} == {"OK"}
 
 
-def test_two_writers_of_one_setting_take_turns(tmp_path: Path) -> None:
+def test_two_writers_of_one_setting_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "WAIT", 0.0)
     agreed(tmp_path)
     journal = Journal(lines(tmp_path).parent, register.FIRST)
     try:
