@@ -246,7 +246,7 @@ class Recorded:
         if words[0] == "test":
             return Seen(state="failed" if words[-1] in self.files else "ok")
         if words[0] == "readlink":
-            return Seen(text=words[-1] + "\n") if words[-1] in self.files else Seen(state="failed", note="exit 1")
+            return Seen(text=words[-1] + "\n") if words[-1] in self.files else Seen(exit=1)
         if words[0] == "stat":
             return Seen(text=f"1 {len(self.files[words[-1]])} regular file\n")
         if words[0] == "cat":
@@ -476,7 +476,7 @@ def test_a_file_of_which_nobody_knows_whether_it_is_there_is_not_made(lab: Platf
 def test_no_folder_is_made_and_none_behind_a_link_is_written_to(lab: Platform) -> None:
     for real in ("", "/vz/root/101/etc/logrotate.d\n"):
         found, recorded = new(lab)
-        recorded.answers["readlink -e /etc/logrotate.d/site"] = Seen(state="failed")
+        recorded.answers["readlink -e /etc/logrotate.d/site"] = Seen(exit=1)
         recorded.answers["readlink -e /etc/logrotate.d"] = Seen(text=real, state="ok" if real else "failed")
         with pytest.raises(RefusedError, match="is not a plain folder"):
             found.prepared()

@@ -57,7 +57,7 @@ class Edit:
         """Read the file and make the difference. RefusedError for a path that is not this activity's."""
         self.path = self._named(str(self.request["what"].get("command", "")))
         refuse_others(self.grounds, self.path, self.asked)
-        real = self._run("look", ["readlink", "-e", self.path])
+        real = self._run("look", ["readlink", "-e", self.path], judged=False)
         if real.state == "ok" and real.text.strip() == self.path:
             self._refuse_odd(self._run("look", ["stat", "-c", "%h %s %F", self.path]))
             self.old = self._read()
@@ -76,7 +76,7 @@ class Edit:
     def _may_make(self, real: Seen) -> bool:
         """Whether nothing at all is there, in a folder that is, and the file's row says how it is made."""
         rule, folder = self.grounds.scope.file(self.path), self.path.rpartition("/")[0] or "/"
-        if not rule or not rule.create or real.state != "failed":
+        if not rule or not rule.create or real.exit != 1:
             return False
         there = self._run("look", ["readlink", "-e", folder])
         if there.state != "ok" or there.text.strip() != folder:
@@ -242,13 +242,25 @@ class Edit:
         hold: bool = False,
         expect: str = "",
         always: bool = False,
+        judged: bool = True,
     ) -> Seen:
         wanted = {"name": "says", "args": [expect], "exit": 0} if expect else None
         target = self._target("change" if verb == "edit" else "look", argv)
         grace = TIMEOUT_GRACE if verb == "edit" else 0.0
         note = f"{len(stdin)} bytes on standard input, sha256 {_digest(stdin)[:12]}" if stdin else ""
         return self.commands.send(
-            Command(target, verb, self.step, DEADLINE + grace, wanted, stdin, holds=hold, note=note, always=always)
+            Command(
+                target,
+                verb,
+                self.step,
+                DEADLINE + grace,
+                wanted,
+                stdin,
+                holds=hold,
+                note=note,
+                always=always,
+                judged=judged,
+            )  # fmt: skip
         )
 
     def _target(self, verb: str, argv: list[str]) -> Target:

@@ -5,7 +5,8 @@
 - A slot is a name in braces and nothing else: no format, no attribute, no empty braces.
 - A type is a full match; nothing is trimmed, expanded or corrected.
 - A path is absolute, without `..`, `.` or empty parts, and without glob characters.
-- A log is a path below /var/log. A day is one of the calendar.
+- A log is a path below /var/log. A day is one of the calendar; an end is a day, or never.
+- An account is never root, nor one whose name says that it is the platform's.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ TYPES: dict[str, tuple[str, str]] = {
     "text": (r"[^-\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,1023}", "one line of text that does not start with a dash"),
     "run": (r"[0-9]{8}T[0-9]{6}Z-[a-z0-9][a-z0-9-]*-[0-9a-f]{8}", "the id of a run, as `opsguide records` lists it"),
     "day": (r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "a day, like 2026-11-28"),
+    "end": (r"never|[0-9]{4}-[0-9]{2}-[0-9]{2}", "a day, like 2026-11-28, or never"),
+    "account": (
+        r"(?!root$|jelastic)[a-z_][a-z0-9_-]{0,31}",
+        "an account of your own: at most 32 small letters, digits, _ and -, and neither root nor one of the platform's",
+    ),
     "duration": (r"[0-9]+(\.[0-9]+)? ?(s|min|h|d)", "a duration, like 60 s or 2 h"),
 }
 
@@ -42,7 +48,7 @@ def check(kind: str, value: object) -> str:
         raise ValueError(f"{text[:80]!r} holds a control or invisible character")
     if kind == "duration":
         duration(text)
-    if kind == "day":
+    if kind in ("day", "end") and text != "never":
         date.fromisoformat(text)
     if kind in ("path", "log") and any(part in ("", ".", "..") for part in text.split("/")[1:]):
         raise ValueError(f"{text[:80]!r} has an empty, . or .. part")

@@ -3,7 +3,7 @@
 - A known value is hidden plain, URL, JSON, repr, HTML, shell, hex, reversed and base64 (bare and inside, all offsets).
 - A value of fewer than six characters would hide everything: it is refused as a secret.
 - In a line `key = value` whose key speaks of a password, passphrase, secret, token or private key, all after the sign
-  is hidden; elsewhere in a line the quoted text or the word after such a sign.
+  is hidden; elsewhere in a line the quoted text or the word after such a sign. The tag `NOPASSWD:` of sudo is no key.
 - A private key's body is hidden, over many lines or within one.
 - Output is hidden line by line, so a value that arrives in pieces is still one value.
 - A line that is too long to wait for is shown in pieces that are never cut within what must be hidden.
@@ -28,7 +28,7 @@ from opsguide.errors import InputError
 SHORTEST = 6
 LONGEST_LINE, LONGEST_WAIT, REACH = 1 << 16, 1 << 20, 4096
 _HINTS = ("passw", "passp", "secret", "token", "key")
-_WORD = r"(?:password|passwd|passphrase|secret|token|api[_-]?key|private[_-]?key)"
+_WORD = r"(?:password|passwd(?<!(?-i:\bNOPASSWD)(?=:))|passphrase|secret|token|api[_-]?key|private[_-]?key)"
 _SIGN = r"""[\w.-]{0,64}["']?[ \t]{0,16}[=:][ \t]{0,16}"""
 KEY_LINE = re.compile(rf"""(?i)([ \t]*(?:export[ \t]+)?["']?[\w.-]{{0,64}}?{_WORD}{_SIGN})(?!\[hidden)(\S.*)""")
 KEYED = re.compile(
