@@ -1,0 +1,309 @@
+"""12 on the practice platform: logins by OpenSSH's own client through a real sshd, accounts as their files hold them.
+
+In a container, where none runs, a real sshd is started for the login; without PAM, for which the lab's containers are booting.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from desk import REPOSITORY, Desk, wait_for
+from opsguide.errors import InputError
+from opsguide.guide import scopes
+from stepping import stepped
+
+BOOK, SLUG = "12-managing-os-user-accounts.ipynb", "managing-os-user-accounts"
+CONFIG = "/var/lib/opsguide-lab/ssh_config"
+FOUR = {"uh-01": "", "ih-01": "", "hcore1": "", "node101": "the customer asked, ticket 4713"}
+CANARY = "$6$kanarie7731$0123456789abcdefghijklmnopqrstuvwxyz./ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+GONE = """
+for u in anna berta deploy hivext jelastic; do pkill -KILL -u $u; userdel $u; rm -rf /home/$u /var/spool/cron/crontabs/$u; done
+for g in ops-operator ops-admin ssh-access; do groupdel $g; done
+rm -rf /etc/sudoers.d/50-profiles /root/ops-backup/accounts /srv/hers /root/k; true"""
+SSHD = """
+mkdir -p /run/sshd; ssh-keygen -A > /dev/null; /usr/sbin/sshd -o Port=2222 -o UsePAM=no -o PidFile=/run/once.pid
+for i in $(seq 50); do test -s /run/once.pid && ss -l -t -n | grep -q :2222 && break; sleep 0.05; done
+ssh -i /root/k -p 2222 -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null anna@127.0.0.1 id -un
+kill $(cat /run/once.pid); rm /run/once.pid"""
+
+
+@pytest.fixture
+def people(lab) -> Iterator[Any]:
+    """The lab; whoever a test made is gone before and after it."""
+    for element in FOUR:
+        lab.inside(element, ["sh", "-c", GONE])
+    yield lab
+    for element in FOUR:
+        lab.inside(element, ["sh", "-c", GONE])
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A private key of somebody's; the public one beside it."""
+    path = tmp_path_factory.mktemp("pair") / "k"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "anna@home", "-f", str(path)], check=True)
+    return path
+
+
+def public(pair: Path) -> str:
+    return pair.with_suffix(".pub").read_text().strip()
+
+
+def fingerprint(pair: Path) -> str:
+    return subprocess.run(["ssh-keygen", "-l", "-f", str(pair)], capture_output=True, text=True).stdout.split()[1]
+
+
+def root(lab, element: str) -> Path:
+    return Path(lab.host_root(element) if "-" in element else lab.container_root(element))
+
+
+def line_of(lab, element: str, file: str, user: str = "anna") -> list[str]:
+    """The fields of an account as a file of the element holds them."""
+    lines = [line.split(":") for line in (root(lab, element) / "etc" / file).read_text().splitlines()]
+    return next((fields for fields in lines if fields[0] == user), [])
+
+
+def login(lab, element: str, pair: Path, *command: str) -> tuple[int, str]:
+    """A new login as anna with the key."""
+    if "-" not in element:
+        (root(lab, element) / "root/k").write_text(pair.read_text())
+        (root(lab, element) / "root/k").chmod(0o600)
+        done = lab.inside(element, ["sh", "-c", SSHD])
+        return (0 if done.stdout.strip() == "anna" else 255), done.stdout.strip()
+    words = ["ssh", "-F", CONFIG, "-o", "ControlPath=none", "-o", "IdentitiesOnly=yes", "-o", f"IdentityFile={pair}",
+             "-o", "IdentityAgent=none", "-l", "anna", element, *(command or ("id", "-un"))]  # fmt: skip
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30)
+    return done.returncode, done.stdout.strip()
+
+
+def go(desk: Desk, element: str, action: str, **more: Any) -> Exception | None:
+    """One run, in this process."""
+    given = {"element": element, "action": action, "user": "anna", "consent": FOUR[element]}
+    return stepped(desk, BOOK, **{**given, "mode": "apply", "reason": "test", **more})
+
+
+def add(desk: Desk, element: str, pair: Path, **more: Any) -> Exception | None:
+    return go(desk, element, "add", uid=2101, comment="Anna Muster, ticket 4713", key=public(pair), **more)
+
+
+def kept(desk: Desk, text: str) -> list[str]:
+    return [str(p) for p in desk.records.rglob("*") if p.is_file() and text.encode() in p.read_bytes()]
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("element", FOUR)
+def test_a_new_account_comes_in_with_its_key_and_has_no_password(
+    desk: Desk, people, pair: Path, tmp_path: Path, element: str
+) -> None:
+    given = yaml.safe_load((REPOSITORY / f"parameters/runs/12-{element}.yml").read_text())
+    (tmp_path / "run.yml").write_text(json.dumps({**given, "key": public(pair)}))
+    done = desk("run", "12", "-f", str(tmp_path / "run.yml"))
+    assert done.code == 0, done
+    assert line_of(people, element, "passwd")[2:7] == ["2101", "2101", given["comment"], "/home/anna", "/bin/bash"]
+    shadow = line_of(people, element, "shadow")
+    assert (shadow[1], shadow[7]) == ("*", "20999" if "expires" in given else ""), "2027-06-30 is day 20999"
+    keys = root(people, element) / "home/anna/.ssh/authorized_keys"
+    assert keys.read_text() == public(pair) + "\n"
+    stat = keys.stat()
+    assert (stat.st_uid, stat.st_mode & 0o777, keys.parent.stat().st_mode & 0o777) == (2101, 0o600, 0o700)
+    assert login(people, element, pair) == (0, "anna")
+    assert kept(desk, public(pair).split()[1]), "a public key is no secret"
+    record = desk.record()
+    assert record.state == "succeeded"
+    assert desk("verify", "last").code == 0
+
+
+@pytest.mark.lab
+def test_an_operator_may_what_the_profile_says_and_nothing_else_and_an_admin_all(
+    desk: Desk, people, pair: Path
+) -> None:
+    assert add(desk, "ih-01", pair, sudo="operator") is None
+    agent = ["systemctl", "show", "-p", "MainPID", "--value", "zabbix-agent"]
+    before = people.inside("ih-01", agent).stdout
+    assert login(people, "ih-01", pair, "sudo -n /usr/bin/systemctl restart zabbix-agent")[0] == 0
+    assert people.inside("ih-01", agent).stdout != before
+    assert "hcore" in login(people, "ih-01", pair, "sudo -n prlctl list -a")[1]
+    for refused in ("cat /etc/shadow", "/usr/bin/systemctl restart sshd", "/usr/bin/systemctl restart zabbix-agent sshd",
+                    "/usr/bin/systemctl status zabbix-agent"):  # fmt: skip
+        assert login(people, "ih-01", pair, f"sudo -n {refused}")[0] == 1, refused
+    rules = root(people, "ih-01") / "etc/sudoers.d/50-profiles"
+    assert (rules.stat().st_mode & 0o777, rules.stat().st_uid) == (0o440, 0)
+    assert go(desk, "ih-01", "sudo", sudo="admin") is None
+    assert login(people, "ih-01", pair, "sudo -n id -un") == (0, "root")
+    groups = people.inside("ih-01", ["id", "-Gn", "anna"]).stdout.split()
+    assert groups == ["anna", "ops-admin"]
+    assert go(desk, "ih-01", "sudo", sudo="none") is None
+    assert login(people, "ih-01", pair, "sudo -n id -un")[0] == 1
+    assert rules.exists(), "the profiles of the others stay"
+
+
+@pytest.mark.lab
+def test_a_profile_that_sudo_cannot_read_is_refused_before_it_counts(desk: Desk, people, pair: Path) -> None:
+    rules = root(people, "uh-01") / "etc/sudoers.d/50-profiles"
+    error = add(desk, "uh-01", pair, sudo="operator", units=["a:b"])
+    assert "file's own check failed" in str(error)
+    assert not rules.exists()
+    assert [p.name for p in rules.parent.iterdir()] == ["README"]
+    assert people.inside("uh-01", ["visudo", "-c"]).returncode == 0
+
+
+@pytest.mark.lab
+def test_from_lock_to_removal_each_step_is_seen_on_the_host_and_no_hash_is_kept(
+    desk: Desk, people, pair: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host, inside = root(people, "uh-01"), people.inside
+    assert add(desk, "uh-01", pair, sudo="admin", expires="2027-06-30") is None
+    inside("uh-01", ["usermod", "-p", CANARY, "anna"])
+    others = [line for line in (host / "etc/shadow").read_text().splitlines() if not line.startswith("anna:")]
+    inside(
+        "uh-01",
+        [
+            "sh",
+            "-c",
+            "runuser -u anna -- sh -c 'sleep 600 < /dev/null > /dev/null 2>&1 & echo \"0 0 1 1 * true\" | crontab -'",
+        ],
+    )
+    assert go(desk, "uh-01", "lock") is None
+    assert inside("uh-01", ["pgrep", "-u", "anna"]).returncode == 1
+    assert login(people, "uh-01", pair)[0] == 255
+    assert (line_of(people, "uh-01", "shadow")[1][:2], line_of(people, "uh-01", "shadow")[7]) == ("!$", "1")
+    undo = next(e["undo"] for e in desk.record().sent("change"))
+    assert undo == """usermod -U anna, then sh -c 'usermod -e "${0#never}" "$1"' 20999 anna"""
+    assert go(desk, "uh-01", "unlock", expires="never") is None
+    assert login(people, "uh-01", pair) == (0, "anna")
+    assert line_of(people, "uh-01", "shadow")[1] == CANARY
+    assert go(desk, "uh-01", "audit", user="") is None
+    assert go(desk, "uh-01", "key-del", fingerprint=fingerprint(pair)) is None
+    assert login(people, "uh-01", pair)[0] == 255
+    assert (host / "home/anna/.ssh/authorized_keys").read_text() == ""
+    (host / "srv/hers").write_text("her work\n")
+    inside("uh-01", ["chown", "anna", "/srv/hers"])
+    assert "no files outside the home" in str(go(desk, "uh-01", "remove", again="anna"))
+    assert line_of(people, "uh-01", "passwd"), "still there"
+    assert go(desk, "uh-01", "remove", again="anna", outside="give to root") is None
+    assert not line_of(people, "uh-01", "passwd")
+    assert not line_of(people, "uh-01", "group", "ops-admin")[3]
+    assert {p.lstat().st_uid for p in [host / "home/anna", host / "srv/hers", *(host / "home/anna").rglob("*")]} == {0}
+    assert (host / "home/anna").stat().st_mode & 0o777 == 0o700
+    assert not (host / "var/spool/cron/crontabs/anna").exists()
+    archive = host / "root/ops-backup/accounts/anna.tar"
+    assert archive.stat().st_mode & 0o777 == 0o600
+    listed = subprocess.run(
+        ["tar", "-t", "-v", "--numeric-owner", "-f", archive], capture_output=True, text=True
+    ).stdout
+    for name in ("home/anna/.bashrc", "srv/hers", "var/spool/cron/crontabs/anna"):
+        assert f" {name}\n" in listed, name
+    assert all(line.split()[1].startswith("2101/") for line in listed.splitlines()), "with its owner"
+    assert [line for line in (host / "etc/shadow").read_text().splitlines() if not line.startswith("anna:")] == others
+    said = capsys.readouterr()
+    assert "anna set never" in said.out, "the audit tells that there is a password"
+    for piece in (CANARY, CANARY[14:]):
+        assert not kept(desk, piece)
+        assert piece not in said.out + said.err
+
+
+@pytest.mark.lab
+def test_the_run_waits_for_the_owners_login(
+    desk: Desk, people, pair: Path
+) -> None:
+    words = [word for name, value in
+             {"user": "anna", "action": "add", "uid": "2101", "comment": "A", "key": public(pair), "login_within": "40 s"}.items()
+             for word in ("-p", f"{name}={value}")]  # fmt: skip
+    process = desk.start("opsguide", "run", "12", "--on", "uh-01", *words, "--reason", "test")
+    wait_for(lambda: (root(people, "uh-01") / "home/anna/.ssh/authorized_keys").exists(), 40, "the key is there")
+    assert login(people, "uh-01", pair) == (0, "anna")
+    out, err = process.communicate(timeout=90)
+    assert process.returncode == 0, out + err
+    (seen,) = [e for e in desk.record().sent("prove") if "journalctl -t sshd" in e["template"]][-1:]
+    assert desk.record().answer(seen["command"])["met"]
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize(
+    ("made", "user", "words"),
+    [
+        ("useradd -m -u 700 deploy", "deploy", "it is a person's"),
+        ("useradd -M -d /var/www -u 2150 deploy", "deploy", "it is a person's"),
+        ("groupadd ssh-access; useradd -m -u 2150 -G ssh-access deploy", "deploy", "none of the platform's"),
+        ("useradd -m -u 2150 hivext", "hivext", "nor a service's"),
+        ("true", "berta", "only add makes one"),
+    ],
+)
+def test_what_is_not_a_persons_account_is_left_alone(desk: Desk, people, made: str, user: str, words: str) -> None:
+    people.inside("node101", ["sh", "-c", made])
+    before = (root(people, "node101") / "etc/shadow").read_bytes()
+    assert words in str(go(desk, "node101", "lock", user=user))
+    assert (root(people, "node101") / "etc/shadow").read_bytes() == before
+    assert not desk.record().sent("change", "edit")
+
+
+@pytest.mark.lab
+def test_the_last_administrator_that_comes_in_is_not_locked(desk: Desk, people, pair: Path) -> None:
+    assert add(desk, "uh-01", pair, sudo="admin") is None
+    config = root(people, "uh-01") / "etc/ssh/sshd_config"
+    old = config.read_text()
+    config.write_text("PermitRootLogin no\n" + old)  # said, and not yet in force: so the run still comes in
+    try:
+        assert "another administrator comes in" in str(go(desk, "uh-01", "lock"))
+        assert not desk.record().sent("change", "edit")
+        people.inside("uh-01", ["sh", "-c", "useradd -m -u 2102 -G ops-admin berta; cp -a /home/anna/.ssh /home/berta"])
+        assert go(desk, "uh-01", "lock") is None
+    finally:
+        config.write_text(old)
+
+
+@pytest.mark.lab
+def test_a_number_that_is_somebody_elses_on_another_host_is_not_given(desk: Desk, people, pair: Path) -> None:
+    people.inside("ih-01", ["useradd", "-m", "-u", "2101", "berta"])
+    assert "name and number are free everywhere" in str(add(desk, "uh-01", pair))
+    assert not line_of(people, "uh-01", "passwd")
+    people.inside("ih-01", ["sh", "-c", "userdel berta; useradd -m -u 2101 anna"])
+    assert add(desk, "uh-01", pair) is None, "the same person there is no obstacle"
+
+
+@pytest.mark.lab
+def test_a_link_in_a_home_leads_root_nowhere(desk: Desk, people, pair: Path) -> None:
+    assert add(desk, "node101", pair) is None
+    shadow = (root(people, "node101") / "etc/shadow").read_bytes()
+    with contextlib.suppress(FileNotFoundError):
+        (root(people, "node101") / "home/anna/.ssh/authorized_keys").unlink()
+    (root(people, "node101") / "home/anna/.ssh/authorized_keys").symlink_to("/etc/shadow")
+    assert go(desk, "node101", "key-add", key=public(pair)) is not None
+    assert (root(people, "node101") / "etc/shadow").read_bytes() == shadow
+    assert not kept(desk, "root:*:")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("user", "root", "neither root nor one of the platform's"),
+        ("user", "jelastic", "neither root nor one of the platform's"),
+        ("user", "jelastic-ftp", "neither root nor one of the platform's"),
+        *[("user", bad, "is not an account") for bad in ("Anna", "a;id", "-a", "a b", "../a", "a" * 33, "a:b", "ä")],
+        *[("expires", bad, "is not a day") for bad in ("tomorrow", "2027-13-01", "2027-6-1", "-1", "99999")],
+        ("uid", 60000, "outside 0 to 59999"),
+        ("action", "delete", "is none of"),
+        ("sudo", "all", "is none of"),
+        ("key", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl", "line break"),
+        ("profiles", "/etc/sudoers", "is none of"),
+        ("login_within", "soon", "is not a duration"),
+        ("units", ["a b"], "is not the name of a unit"),
+        ("usr", "anna", "unknown parameter"),
+    ],
+)
+def test_bad_input_is_refused_with_its_parameter(name: str, value: Any, words: str) -> None:
+    scope = scopes.load(SLUG)
+    assert scope
+    good = {"element": "uh-01", "action": "add", "user": "anna"}
+    scope.parameters.check(good)
+    with pytest.raises(InputError, match=name) as refused:
+        scope.parameters.check({**good, name: value})
+    assert words in refused.value.words
