@@ -248,20 +248,8 @@ class Edit:
         target = self._target("change" if verb == "edit" else "look", argv)
         grace = TIMEOUT_GRACE if verb == "edit" else 0.0
         note = f"{len(stdin)} bytes on standard input, sha256 {_digest(stdin)[:12]}" if stdin else ""
-        return self.commands.send(
-            Command(
-                target,
-                verb,
-                self.step,
-                DEADLINE + grace,
-                wanted,
-                stdin,
-                holds=hold,
-                note=note,
-                always=always,
-                judged=judged,
-            )  # fmt: skip
-        )
+        command = Command(target, verb, self.step, DEADLINE + grace, wanted, stdin, holds=hold, note=note)
+        return self.commands.send(replace(command, always=always, judged=judged))
 
     def _target(self, verb: str, argv: list[str]) -> Target:
         deadline = DEADLINE if verb == "change" else None
