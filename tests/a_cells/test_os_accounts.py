@@ -211,9 +211,7 @@ def test_from_lock_to_removal_each_step_is_seen_on_the_host_and_no_hash_is_kept(
 
 
 @pytest.mark.lab
-def test_the_run_waits_for_the_owners_login(
-    desk: Desk, people, pair: Path
-) -> None:
+def test_the_run_waits_for_the_owners_login(desk: Desk, people, pair: Path) -> None:
     words = [word for name, value in
              {"user": "anna", "action": "add", "uid": "2101", "comment": "A", "key": public(pair), "login_within": "40 s"}.items()
              for word in ("-p", f"{name}={value}")]  # fmt: skip
