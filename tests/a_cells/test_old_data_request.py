@@ -17,6 +17,8 @@ import yaml
 from desk import REPOSITORY, Desk
 from opsguide.errors import InputError
 from opsguide.guide import scopes
+from opsguide.launch import sheet
+from opsguide.launch.setting import Setting
 from stepping import stepped
 
 SLUG = "outdated-data-removal-from-database"
@@ -87,6 +89,13 @@ def test_what_is_no_day_is_bad_input(name: str, value: str) -> None:
 def test_a_request_that_could_not_be_decided_is_bad_input(name: str) -> None:
     with pytest.raises(InputError, match=name):
         checked(**{name: [] if name == "readers" else ""})
+
+
+def test_a_sheet_with_a_row_for_each_table_is_the_retention_matrix() -> None:
+    rows = sheet.rows(REPOSITORY / "parameters/batches/retention.csv")
+    asked = [sheet.checked(Setting("lab"), row, None, None) for row in rows]
+    assert [one.activity.slug for one in asked] == [SLUG, SLUG]
+    assert [one.values["table"] for one in asked] == ["charge_history", "node_statistic"]
 
 
 # In the lab

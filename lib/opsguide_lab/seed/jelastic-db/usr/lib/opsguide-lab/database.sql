@@ -1,5 +1,5 @@
 -- The schemas and tables that public code of operators names, small, and two histories that the lab has made up
--- (hivext_jbilling.charge_history, hivext_jelastic.node_statistic): a row each four hours.
+-- (hivext_jbilling.charge_history, hivext_jelastic.node_statistic): a row every few hours.
 CREATE DATABASE hivext_users;
 CREATE DATABASE hivext_jelastic;
 CREATE DATABASE hivext_jbilling;
@@ -20,7 +20,7 @@ INSERT INTO hivext_jbilling.account (uid, account_group) SELECT seq, 1 + seq % 2
 INSERT INTO hivext_jbilling.charge_history (account, charged, amount, note)
     SELECT 1 + seq % 20, '2022-01-01' + INTERVAL 4 * seq HOUR, (seq % 97) / 10, 'charge' FROM seq_0_to_10000;
 INSERT INTO hivext_jelastic.node_statistic (node, taken, cpu, memory)
-    SELECT 1001 + seq % 3, '2024-01-01' + INTERVAL 4 * seq HOUR, seq % 100, seq % 512 FROM seq_0_to_5000;
+    SELECT 1001 + seq % 3, '2024-01-01' + INTERVAL 90 * seq MINUTE, seq % 100, seq % 512 FROM seq_0_to_15000;
 FLUSH PRIVILEGES;
 CREATE USER replica@'127.0.0.1';
 GRANT REPLICATION SLAVE ON *.* TO replica@'127.0.0.1';
