@@ -321,7 +321,7 @@ def holds_all(request: dict[str, Any], page: str, case: str) -> None:
     assert all(a["check"] in page for a in request["acceptance"])
     assert request["wanted"] or scopes.load(SEED.activity(case[:2]).slug).entries  # type: ignore[union-attr]
     asked = {q["field"] for q in request["to_fill_in"]}
-    packet = {"impact", "window", "contact", "version", "access", "rollback"}
+    packet = {"impact", "window", "contact", "versions", "access", "rollback"}
     assert asked == packet - set(values)
     assert request["severity"] == values.get("severity", 3)
     assert f"- Severity: {request['severity']}, " in page

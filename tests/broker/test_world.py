@@ -49,6 +49,21 @@ def test_a_change_that_was_settled_is_not_held_again_from_another_records_root(t
     assert not Archive(tmp_path / "b").unfinished()
 
 
+def test_the_password_of_the_mail_server_is_hidden_and_keeps_no_run_from_its_work_where_it_is_missing(
+    tmp_path: Path,
+) -> None:
+    smtp = 'support: {to: a@b.test, from: c@d.test, smtp: {host: 127.0.0.1, security: tls, user: u, password: "file:mail"}}'
+    (tmp_path / "mine.yml").write_text(LAB.replace("\nhosts:", f"\n{smtp}\nhosts:"))
+    (tmp_path / "token").touch(0o600)
+    (tmp_path / "token").write_text("token of nine lives")
+    here = World(tmp_path / "mine.yml", 1)
+    for secret, hidden in (("", False), ("short", False), ("mail of nine lives", True)):
+        (tmp_path / "mail").touch(0o600)
+        (tmp_path / "mail").write_text(secret)
+        said = here.reach(here.platform()).redactor.text("a token of nine lives, a mail of nine lives")
+        assert said.count("[hidden: ") == 1 + hidden
+
+
 def test_passwords_for_sudo_are_hidden_like_the_token_and_a_changed_one_counts_at_once(tmp_path: Path) -> None:
     for name in ("token", "password"):
         (tmp_path / name).touch(0o600)

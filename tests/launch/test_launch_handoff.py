@@ -21,6 +21,7 @@ from desk import wait_for
 from mail_server import PASSWORD, Mailbox
 from opsguide.broker import requests
 from opsguide.errors import LockedError, OpsguideError
+from opsguide.guide import scopes
 from opsguide.launch.cli import cli
 from opsguide.reach import inventory
 from opsguide.record import handoffs
@@ -100,7 +101,8 @@ class Post:
         sample.answer(run, 1, out=f"## Wanted change\n~~~~\n{HOSTILE}")
         listed = [{"verb": "prove", "line": "true", "words": "", "on": "hcore1", "expect_words": HOSTILE, "ask": None},
                   {"verb": "change", "line": f"touch {HOSTILE}", "words": HOSTILE}]  # fmt: skip
-        grounds = SimpleNamespace(platform=platform, element=platform.element("hcore1"))
+        scope = scopes.load("logrotate-configuration")
+        grounds = SimpleNamespace(platform=platform, element=platform.element("hcore1"), scope=scope)
         number = requests.write(run, grounds, SimpleNamespace(words="a cell"), listed)  # type: ignore[arg-type]
         seal(run, "requested", 3, f"request written: hand-off {number}")
         return number
@@ -151,7 +153,7 @@ def test_a_mail_holds_the_request_and_its_data_and_no_value_of_it_makes_a_header
     data = json.loads(attached.get_content())
     assert (data["handoff"], data["severity"], data["region"]) == (number, 4, "west")
     assert data["answers"] == {"impact": "none, token [hidden: platform API token]"}
-    assert {q["field"] for q in data["to_fill_in"]} == {"window", "contact", "version", "access", "rollback"}
+    assert {q["field"] for q in data["to_fill_in"]} == {"window", "contact", "versions", "access", "rollback"}
     assert post.story(number) == ["opened", "sending", "sent"]
     kept = [p for p in post.records.rglob("*") if p.is_file()]
     assert not [c for c in (TOKEN, PASSWORD) for b in (raw, *(p.read_bytes() for p in kept)) if c.encode() in b]
@@ -209,6 +211,19 @@ def test_what_arrived_is_in_the_vendors_court_once_somebody_says_so(post: Post) 
     assert (told["state"], told["court"]) == ("sent", "Jelastic Operations")
     assert PASSWORD not in json.dumps(told)
     assert post("handoff", "send", number, "--found", "arrived", "--why", "again").code == 2
+
+
+def test_who_is_stopped_while_the_answer_is_awaited_leaves_it_unknown_at_once(post: Post) -> None:
+    number = post.asked()
+    post.box.fault = "silent after"
+    words = [sys.executable, "-m", "opsguide.launch", *post.options, "handoff", "send", number]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: post.box.mails, what="the mail")
+    process.terminate()
+    said = process.communicate(timeout=30)[1]
+    assert process.returncode == 5, said
+    assert "may have arrived" in said
+    assert post.story(number) == ["opened", "sending", "unknown"]
 
 
 @pytest.mark.parametrize("how", ["mail", "file"])
@@ -321,3 +336,14 @@ def test_who_sends_waits_briefly_for_another_who_does(post: Post, monkeypatch: p
         waiting.start()
     waiting.join()
     assert len(post.box.mails) == 1
+
+
+def test_a_request_of_another_platform_is_not_sent_by_this_ones_server(post: Post) -> None:
+    number = post.asked()
+    (post.folder / "far.yml").write_text(
+        (post.folder / "far.yml").read_text().replace("platform: far", "platform: near")
+    )
+    done = post("handoff", "send", number)
+    assert done.code == 2
+    assert "--platform far" in done.out
+    assert (post.box.mails, post.story(number)) == ([], ["opened"])

@@ -151,6 +151,62 @@ def test_a_broken_inventory_is_refused_with_file_line_and_key(tmp_path: Path, go
     assert refused.value.where.endswith("lab.yml")
 
 
+SUPPORT = """\
+support:
+  to: help@vendor.test
+  from: ops@provider.test
+  smtp: {host: mail.provider.test, security: starttls, user: me, password: "env:MAIL", ca: ca.pem}
+hosts:"""
+MAIL = GOOD.replace("practice: true", "practice: false").replace("\nhosts:", f"\n{SUPPORT}")
+BROKEN_MAIL = [
+    ("starttls", "STARTTLS", r"11: support\.smtp\.security: 'STARTTLS' is not one of starttls, tls, plain"),
+    ("starttls", "plain", r"11: support\.smtp\.security: plain, which has no TLS, is not sent off"),
+    ("mail.provider.test, security: starttls", "127.0.0.1, security: plain", r"11: support\.smtp\.user: no password"),
+    ('user: me, password: "env:MAIL", ', "user: me, ", r"11: support\.smtp: the key password is missing"),
+    ("user: me, ", "", r"11: support\.smtp: the key user is missing"),
+    ("env:MAIL", "hunter2-hunter2", r"11: support\.smtp\.password: not a secret reference"),
+    ("host: mail.provider.test, ", "", r"11: support\.smtp: the key host is missing"),
+    ("host: mail.provider.test", 'host: "a b"', r"11: support\.smtp\.host: 'a b' is neither"),
+    ("ca: ca.pem", "port: 0", r"11: support\.smtp\.port"),
+    ("ca: ca.pem", 'timeout: "9"', r"11: support\.smtp\.timeout"),
+    ("ca: ca.pem", "verify: false", r"11: support\.smtp\.verify: unknown key"),
+    ("help@vendor.test", '"a@b\\r\\nBcc: c@d"', r"9: support\.to: .* is not a plain mail address"),
+    ("help@vendor.test", '"Help <help@vendor.test>"', r"9: support\.to: .* is not a plain mail address"),
+    ("  to: help@vendor.test\n", "", r"8: support: the key to is missing"),
+    ("  smtp:", "  folder: x\n#", r"9: support\.to: mail is sent by a server"),
+    ("practice: false", "practice: true", r"11: support\.smtp\.host: a practice platform sends no mail off"),
+    ("id: 1,", 'id: 1, region: "a\\nb",', r"13: hosts\.ih-01\.region: .* is not the name of a region"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("good", "bad", "words"), BROKEN_MAIL, ids=[f"{i}" for i in range(len(BROKEN_MAIL))])
+def test_a_broken_way_to_the_support_is_refused_with_file_line_and_key(
+    tmp_path: Path, good: str, bad: str, words: str
+) -> None:
+    assert MAIL.count(good) >= 1
+    with pytest.raises(InputError, match=rf"lab\.yml:{words}") as refused:
+        load(written(tmp_path, MAIL.replace(good, bad, 1)))
+    assert "hunter2" not in str(refused.value)
+
+
+def test_the_way_to_the_support_and_the_regions_of_hosts(tmp_path: Path) -> None:
+    found = load(
+        written(tmp_path, MAIL.replace("domain:", "region: west\ndomain:").replace("id: 2,", "id: 2, region: east,"))
+    )
+    assert (found.support.to, found.support.sender) == ("help@vendor.test", "ops@provider.test")
+    assert found.support.smtp is not None
+    assert (found.support.smtp.port, found.support.smtp.timeout, found.support.smtp.ca) == (
+        587,
+        60.0,
+        tmp_path / "ca.pem",
+    )
+    assert [found.region_of(found.element(name)) for name in ("ih-01", "ih-02", "hcore1", "hcore2")] == [
+        "west",
+        "east",
+    ] * 2
+    assert load(written(tmp_path, GOOD)).support.smtp is None
+
+
 def test_a_way_that_goes_in_a_circle_is_refused(tmp_path: Path) -> None:
     circle = GOOD.replace("id: 1,", "id: 1, jump: ih-02,").replace("id: 2,", "id: 2, jump: ih-01,")
     with pytest.raises(InputError, match=r"hosts\.ih-01\.jump: .*circle: ih-01 → ih-02 → ih-01"):

@@ -16,7 +16,7 @@ QUESTIONS = (
     ("impact", "what it means for customers, and whether downtime is acceptable"),
     ("window", "from, to, and time zone"),
     ("contact", "who is on duty and reachable, with a phone number for severity 1 and 2"),
-    ("version", "of platform and region, as the admin panel shows them"),
+    ("versions", "of platform and region, as the admin panel shows them"),
     ("access", "what access you give, and to whom"),
     ("rollback", "what you wish to happen if it does not work"),
 )
@@ -87,5 +87,13 @@ def shape(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict
             for e in listed
             if e["verb"] == "prove"
         ],
-        "to_fill_in": [{"field": f, "help": h} for f, h in QUESTIONS if not intent["parameters"].get(f)],
+        "to_fill_in": [
+            {"field": f, "help": h} for f, h in QUESTIONS if not _answered(grounds, intent["parameters"], f)
+        ],
     }
+
+
+def _answered(grounds: Grounds, given: dict[str, Any], field: str) -> bool:
+    """Whether a parameter answers a question: one of its name that begins empty; another has a meaning of its own."""
+    known = grounds.scope.parameters.known.get(field)
+    return known is not None and known.default == "" and bool(given.get(field))

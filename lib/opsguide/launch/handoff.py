@@ -168,6 +168,9 @@ def _sent(
         raise InputError(f"{path.name} is {told['state']}", next="--again sends it once more, where it is not over")
     folder = accepting.request_of(setting, told)
     body = json.loads((folder / "request.json").read_bytes())
+    if body["platform"] != setting.platform().name:
+        hint = f"opsguide handoff send {path.name} --platform {body['platform']}"
+        raise InputError(f"{path.name} is a request of the platform {body['platform']}", next=hint)
     answers, fields = giving.pairs(words), [q["field"] for q in body["to_fill_in"]]
     if wrong := next((name for name in answers if name not in fields), ""):
         raise InputError(
