@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -158,6 +159,22 @@ def test_a_mail_holds_the_request_and_its_data_and_no_value_of_it_makes_a_header
     kept = [p for p in post.records.rglob("*") if p.is_file()]
     assert not [c for c in (TOKEN, PASSWORD) for b in (raw, *(p.read_bytes() for p in kept)) if c.encode() in b]
     assert post("verify", "--all").code == 0
+
+
+def test_a_secret_that_a_record_holds_all_the_same_is_in_no_mail_and_no_file(post: Post) -> None:
+    forms = [PASSWORD, PASSWORD[::-1], PASSWORD.encode().hex(), base64.b64encode(PASSWORD.encode()).decode(), TOKEN]
+    number = post.asked(content="\n".join(forms), reason=f"password={PASSWORD}")
+    assert post("handoff", "send", number).code == 0
+    assert post("handoff", "send", number, "--again", "--to-file").code == 0
+    (message,) = post.box.messages()
+    texts = [
+        message.get_body(("plain",)).get_content(),
+        *(a.get_content().decode() for a in message.iter_attachments()),
+    ]
+    texts += [path.read_text() for path in (post.folder / "requests").iterdir()]
+    assert len(texts) == 4
+    assert not [(form, text) for form in forms for text in texts if form in text]
+    assert all("[hidden: password of the mail server]" in text for text in texts)
 
 
 def test_the_same_content_has_the_same_id_and_what_is_new_refers_to_the_first(post: Post) -> None:
