@@ -267,5 +267,5 @@ def test_another_store_in_its_place_is_not_taken_for_it(desk: Desk, lab: Any) ->
         error = stepped(desk, BOOK, **given("backup", label="x"))
     finally:
         marker.with_name("elsewhere").rename(marker)
-    assert "the store has its marker" in str(error)
+    assert "the store has its marker file" in str(error)
     assert not desk.record().sent("change")
