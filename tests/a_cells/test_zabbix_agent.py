@@ -108,7 +108,7 @@ def test_where_monitoring_is_not_zabbix_it_is_said_and_nothing_is_changed(desk: 
     try:
         done = as_filed(desk, element)
         assert done.code == 1, done
-        assert "monitoring is not Zabbix here" in done.out + done.err
+        assert "Zabbix watches this platform" in done.out + done.err
         assert not desk.record().sent("change", "edit")
         assert not (root(lab, element) / SITE).exists()
         assert agent(lab, element) == before
@@ -123,6 +123,6 @@ def test_an_end_user_container_is_left_alone_without_its_owners_wish(desk: Desk,
     before = agent(lab, "node101")
     done = as_filed(desk, "node101", "-p", "consent=")
     assert done.code == 1, done
-    assert "the owner of the container asked for it" in done.out + done.err
+    assert "an end-user container has the consent of its owner" in done.out + done.err
     assert not desk.record().sent("change", "edit")
     assert agent(lab, "node101") == before
