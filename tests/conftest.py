@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+import kept
 import rooms
 import suites
 from a_cells import cells as suite_a
@@ -82,11 +83,13 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Any]:
 def desk(tmp_path: Path, lab: Any, request: pytest.FixtureRequest) -> Iterator[Desk]:
     """A desk on the lab; afterwards nothing is held or out, and its records are counted."""
     made = Desk(tmp_path / "records")
+    wanted = kept.secrets(lab)
     yield made
     sealed = [record for record in map(Record, made.folders()) if record.sealed]
     request.node.user_properties.append(("records", len(sealed)))
     request.node.user_properties.append(("cells", [cell for record in sealed if (cell := suite_a.cell(record))]))
     _nothing_left()
+    assert kept.found_in(made.records, wanted) == []
 
 
 @pytest.fixture
@@ -107,8 +110,8 @@ def _as_built(lab: Any) -> None:
 def _nothing_left() -> None:
     """No hold, note or settlement of an earlier test."""
     state = Path("/var/lib/opsguide-lab/state")
-    for kept in [path for name in ("holds", "open", "settled") for path in state.glob(f"{name}/*.json")]:
-        kept.unlink(missing_ok=True)
+    for left in [path for name in ("holds", "open", "settled") for path in state.glob(f"{name}/*.json")]:
+        left.unlink(missing_ok=True)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

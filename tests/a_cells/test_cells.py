@@ -160,9 +160,3 @@ def test_may_gives_the_verdict_of_all_96_cells(desk: Desk) -> None:
     for slug, element, code in (("restarting-processes", "uh-01", 0), ("uploader-configuration", "hcore1", 3),
                                 ("uploader-configuration", "uh-01", 4), ("nonsense", "uh-01", 2)):  # fmt: skip
         assert desk("may", slug, element).code == code
-
-
-def test_an_allowed_cell_whose_runbook_is_still_to_come_is_bad_input(desk: Desk, lab) -> None:
-    done = desk("run", "backup-and-restore", "--on", "uh-01", "--reason", "test")
-    assert done.code == 2, done
-    assert not desk.folders()

@@ -1,4 +1,7 @@
-"""nbval runs every cell of every runbook, on prepared copies, in plan mode: nothing is changed, every cell must run."""
+"""nbval runs every cell of every runbook, on prepared copies, in plan mode: nothing is changed, every cell must run.
+
+No secret of the lab stands in what they keep, in any form.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+import kept
 from desk import REPOSITORY, Desk
 
 pytestmark = pytest.mark.lab
@@ -50,7 +54,7 @@ def test_every_runbook_has_parameters_for_the_lab() -> None:
     assert {runbook_of(run) for run in RUNS} == set(RUNBOOKS)
 
 
-def test_nbval_runs_every_cell_of_every_runbook_in_plan_mode(desk: Desk, tmp_path: Path) -> None:
+def test_nbval_runs_every_cell_of_every_runbook_in_plan_mode(desk: Desk, lab: Any, tmp_path: Path) -> None:
     copies = []
     for run in RUNS:
         runbook = runbook_of(run)
@@ -69,3 +73,4 @@ def test_nbval_runs_every_cell_of_every_runbook_in_plan_mode(desk: Desk, tmp_pat
     assert {r["state"] for r in records} <= {"succeeded", "requested"}
     sent = [e for p in desk.folders() for e in map(json.loads, (p / "events.jsonl").read_text().splitlines())]
     assert not [e for e in sent if e["type"] == "send" and e["verb"] in ("change", "edit")]
+    assert kept.found_in(tmp_path, kept.secrets(lab), all_forms=True) == []
