@@ -312,7 +312,7 @@ def holds_all(request: dict[str, Any], page: str, case: str) -> None:
         assert item in NO_ANSWER.get(case, ()) or any(e["state"] == "ok" for e in answers), (item, answers)
         assert any(e["command"] in page for e in answers), f"{item} is not on the page"
     for name, value in values.items():
-        if name not in ("element", "mode", "reason"):
+        if name not in ("element", "mode", "reason", "severity"):
             assert request["parameters"][name] == value
             assert f"- {name}: " in page, f"{name} is not on the page"
     assert request["activity"] == SEED.activity(case[:2]).title in page
@@ -323,7 +323,7 @@ def holds_all(request: dict[str, Any], page: str, case: str) -> None:
     asked = {q["field"] for q in request["to_fill_in"]}
     packet = {"impact", "window", "contact", "versions", "access", "rollback"}
     assert asked == packet - set(values)
-    assert request["severity"] == values.get("severity", 3)
+    assert request["severity"] == int(values.get("severity", 3))
     assert f"- Severity: {request['severity']}, " in page
     assert request["platform"] == "lab"
     assert request["domain"] == "lab.example"
