@@ -20,6 +20,7 @@ from opsguide_lab.elements import (
     host_root,
     inside,
     panel,
+    restore_certificates,
     restore_host_key,
     sshd_logins,
     sshd_sessions,
@@ -30,7 +31,7 @@ from opsguide_lab.lab import HostState, status
 __all__ = [
     "HostState", "LabError", "api_fault", "api_requests", "change_host_key", "container_root", "down", "fault",
     "faults", "fill_disk", "free_disk", "host_root", "inside", "missing", "panel", "reset", "restore",
-    "restore_host_key", "sshd_logins", "sshd_sessions", "status", "up",
+    "restore_certificates", "restore_host_key", "sshd_logins", "sshd_sessions", "status", "up",
 ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from opsguide_lab import cgroups, control, hosts, places, topology
+from opsguide_lab import certificates, cgroups, control, hosts, places, topology
 from opsguide_lab.errors import LabError
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -115,6 +115,15 @@ def restore_host_key(host: str) -> None:
         text = Path(f"{born}{suffix}").read_text()
         _done(host, inside(host, ["bash", "-ec", f"cat > /{hosts.HOST_KEY}{suffix}"], stdin=text))
     _done(host, inside(host, ["systemctl", "restart", "sshd"]))
+
+
+def restore_certificates(name: str) -> None:
+    """Give a resolver the certificates that it was built with, and have nginx read them."""
+    root = container_root(name)
+    for path in (root / certificates.FOLDER).iterdir():
+        path.unlink()
+    certificates.place(root)
+    _done(name, inside(name, ["systemctl", "reload-or-restart", "nginx"]))
 
 
 def fill_disk(host: str) -> None:

@@ -5,7 +5,8 @@ Rules:
   when it was built by another version of the lab.
 - Faults that a test left behind are taken away: a broken wire, a full disk, another host key, a missing backup store,
   where a container is down also locks and files that make it fail.
-- With `restore`, a host whose containers or services are not those of the topology is built anew too.
+- With `restore`, a host whose containers or services are not those of the topology is built anew too, and a resolver
+  has the certificates that it was built with.
 - A host is up when its own host key answers at its address and its containers run.
 """
 
@@ -29,6 +30,8 @@ def rise(host: Host, base: Path, layers: Path, *, restore: bool = False) -> bool
     """Bring a host up; true when it was started. LabError says what does not come up and why."""
     as_built = hosts.wrapper_pid(host.name) and hosts.built_of(host, layers) and not (restore and strayed(host))
     if as_built and _heal(host):
+        if restore:
+            _restore_certificates(host)
         return False
     _start(host, base, layers)
     if not hosts.wait(lambda: _sshd_listens(host), PATIENCE):
@@ -57,8 +60,7 @@ def _attach(host: Host) -> None:
 
 
 def strayed(host: Host) -> str:
-    """How a running host differs from the topology, empty when it does not: it joined, its containers, their
-    certificates, disabled units."""
+    """How a running host differs from the topology, empty when it does not: it joined, containers, disabled units."""
     if not (pid := hosts.leader(host.name)):
         return ""  # between two boots: healing waits for it
     etc = Path(f"/proc/{pid}/root/etc")
@@ -67,9 +69,6 @@ def strayed(host: Host) -> str:
     numbers = sorted(int(p.stem) for p in (etc / "vz/conf").glob("[1-9]*.conf"))
     if numbers != [c.ctid for c in topology.containers_on(host.name)]:
         return "containers: " + " ".join(map(str, numbers))
-    for one in (c for c in topology.containers_on(host.name) if c.front):
-        if not certificates.as_placed(Path(f"/proc/{pid}/root/vz/private/{one.ctid}/fs")):
-            return f"certificates: {one.name}"
     wants = etc / "systemd/system/multi-user.target.wants"
     gone = [unit for unit in ("vz", "prl-disp") if not (wants / f"{unit}.service").is_symlink()]
     return "disabled: " + " ".join(gone) if gone else ""
@@ -96,6 +95,12 @@ def _heal(host: Host) -> bool:
         for one in (c for c in down if not hosts.container_leader(c)):
             elements.inside(host.name, ["vzctl", "start", str(one.ctid)])
     return hosts.key_answers(host) and all(map(hosts.container_leader, topology.containers_on(host.name)))
+
+
+def _restore_certificates(host: Host) -> None:
+    for one in topology.containers_on(host.name):
+        if one.front and not certificates.as_placed(elements.container_root(one.name)):
+            elements.restore_certificates(one.name)
 
 
 def _sshd_listens(host: Host) -> bool:

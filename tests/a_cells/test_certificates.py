@@ -12,6 +12,7 @@ import pytest
 from desk import REPOSITORY, Desk
 from opsguide_lab import certificates
 from opsguide_lab.elements import entering
+from stepping import stepped
 
 pytestmark = pytest.mark.lab
 BOOK = "20-ssl-certificates-update.ipynb"
@@ -37,14 +38,13 @@ def served(lab: Any) -> dict[str, str]:
     return {address: serial for address, serial, _ in map(str.split, done.stdout.splitlines())}
 
 
-def serial(place: Path) -> str:
-    line = ["openssl", "x509", "-in", f"{place}.crt", "-noout", "-serial"]
-    return subprocess.run(line, check=True, capture_output=True, text=True).stdout.strip().partition("=")[2]
+def openssl(*words: str, text: str = "") -> str:
+    return subprocess.run(["openssl", *words], input=text, check=True, capture_output=True, text=True).stdout
 
 
-def fingerprint(place: Path) -> str:
-    line = ["openssl", "x509", "-in", f"{place}.crt", "-noout", "-fingerprint", "-sha256"]
-    return subprocess.run(line, check=True, capture_output=True, text=True).stdout.strip().partition("=")[2]
+def asked(place: Path, what: str) -> str:
+    """The `-serial` or the `-fingerprint` of a certificate."""
+    return openssl("x509", "-in", f"{place}.crt", "-noout", what, "-sha256").strip().partition("=")[2]
 
 
 def master(lab: Any, element: str) -> str:
@@ -70,11 +70,7 @@ OLD, NEW = certificates.PLACE / certificates.SERVED, certificates.PLACE / certif
 def as_built(lab: Any) -> Iterator[None]:
     yield
     for element in BOTH:
-        root = Path(lab.container_root(element))
-        for path in (root / FOLDER).iterdir():
-            path.unlink()
-        certificates.place(root)
-        lab.inside(element, ["systemctl", "reload", "nginx"])
+        lab.restore_certificates(element)
 
 
 def given(element: str, **more: Any) -> dict[str, Any]:
@@ -86,7 +82,7 @@ def given(element: str, **more: Any) -> dict[str, Any]:
 
 
 def test_one_member_after_the_other_serves_the_new_certificate_and_no_handshake_fails(desk: Desk, lab: Any) -> None:
-    old, new = serial(OLD), serial(NEW)
+    old, new = asked(OLD, "-serial"), asked(NEW, "-serial")
     assert served(lab) == dict.fromkeys(BOTH.values(), old)
     before = [master(lab, element) for element in BOTH], files(lab, "resolver1"), files(lab, "resolver2")
     line = entering("uh-01", ["python3", "-c", WATCH])
@@ -114,3 +110,82 @@ def test_one_member_after_the_other_serves_the_new_certificate_and_no_handshake_
     assert [[e["step"] for e in desk.record(n).sent("change")] for n in (0, 1)] == [["swap", "reload"]] * 2
     assert "both" not in {e["step"] for e in desk.record(0).sent()}
     assert "both" in {e["step"] for e in desk.record(1).sent()}
+
+
+def wrong(place: Path, how: str) -> None:
+    """A pair that is wrong in one way."""
+    names = ("*.other.example",) if how == "names" else certificates.NAMES
+    kind = ("rsa:1024",) if how == "weak" else certificates.CURVE
+    certificates.issue(place, names, 5 if how == "days" else 90, kind)
+    chain, key, ca = Path(f"{place}.crt"), Path(f"{place}.key"), certificates.PLACE
+    leaf, end, above = chain.read_text().partition("-----END CERTIFICATE-----\n")
+    if how == "chain":
+        chain.write_text(leaf + end)
+    if how == "order":
+        chain.write_text(above + leaf + end)
+    if how == "expired":
+        wish = openssl("req", "-config", "/dev/null", "-new", "-key", str(key), "-subj", "/CN=*.lab.example")
+        signer = ["-CA", str(ca / "intermediate.crt"), "-CAkey", str(ca / "intermediate.key"), "-set_serial", "7"]
+        chain.write_text(openssl("x509", "-req", *signer, "-days", "-1", text=wish) + above)
+    if how == "another":
+        key.write_text(Path(f"{OLD}.key").read_text())
+    if how == "encrypted":
+        key.write_text(openssl("pkey", "-aes256", "-passout", "pass:canary", text=key.read_text()))
+
+
+@pytest.mark.parametrize(("how", "step", "said"), [
+    ("another", "key", "the key belongs to the certificate"), ("expired", "chain", "got certificate has expired"),
+    ("days", "chain", "at least 30"), ("names", "names", "does NOT match certificate"),
+    ("order", "new", "each certificate is followed by the one that issued it"), ("encrypted", "key", "encrypted"),
+    ("chain", "chain", "got unable to get local issuer certificate"), ("weak", "key", "1024 bit"),
+])  # fmt: skip
+def test_a_pair_that_is_wrong_is_refused_before_anything_is_changed(
+    desk: Desk, lab: Any, tmp_path: Path, how: str, step: str, said: str
+) -> None:
+    wrong(tmp_path / "pair", how)
+    lay(lab, "resolver1", tmp_path / "pair")
+    before = files(lab, "resolver1")
+    error = stepped(desk, BOOK, **given("resolver1"))
+    assert error is not None
+    assert said in str(error)
+    assert "If it goes wrong" in str(error)
+    assert desk.record().sent()[-1]["step"] == step
+    assert not desk.record().sent("change", "edit")
+    assert files(lab, "resolver1") == before
+
+
+def test_a_member_that_serves_it_already_is_left_alone_and_the_saved_pair_comes_back(desk: Desk, lab: Any) -> None:
+    number, known = master(lab, "resolver1"), {"fingerprint": asked(NEW, "-fingerprint")}
+    before = files(lab, "resolver1")
+    assert stepped(desk, BOOK, **given("resolver1", **known)) is None
+    again = stepped(desk, BOOK, **given("resolver1", **known))
+    assert again is None, again
+    assert not desk.record().sent("change")
+    assert "a pair lies beside" in str(stepped(desk, BOOK, **given("resolver1")))
+    assert served(lab)[BOTH["resolver1"]] == asked(NEW, "-serial")
+    error = stepped(desk, BOOK, **given("resolver1", back=True, **known))
+    assert error is None, error
+    assert [e["step"] for e in desk.record().sent("change")] == ["back"]
+    assert served(lab) == dict.fromkeys(BOTH.values(), asked(OLD, "-serial"))
+    assert files(lab, "resolver1") == before, "the old pair in place, the new one beside it again"
+    assert master(lab, "resolver1") == number
+
+
+def test_a_pair_that_the_program_refuses_is_taken_out_again_and_the_old_one_is_served(desk: Desk, lab: Any) -> None:
+    before, program = files(lab, "resolver1"), Path(lab.container_root("resolver1")) / "usr/bin/openresty"
+    line = Path(f"{NEW}.crt").read_text().splitlines()[3]
+    words = f'if [ "$1" = -t ] && grep -q "{line}" /{FOLDER}/platform.crt; then echo "cannot load it" >&2; exit 1; fi'
+    program.unlink()
+    program.write_text(f'#!/bin/sh\n{words}\nexec /usr/sbin/nginx "$@"\n')
+    program.chmod(0o755)
+    try:
+        error = stepped(desk, BOOK, **given("resolver1"))
+    finally:
+        program.unlink()
+        program.symlink_to("/usr/sbin/nginx")
+    assert "cannot load it" in str(error)
+    assert [e["step"] for e in desk.record().sent("change")] == ["swap"]
+    assert desk.record().state == "failed"
+    assert files(lab, "resolver1") == before
+    lab.inside("resolver1", ["systemctl", "reload", "nginx"])
+    assert served(lab) == dict.fromkeys(BOTH.values(), asked(OLD, "-serial"))

@@ -15,6 +15,7 @@ SEED = editions.load("seed")
 @pytest.mark.parametrize(("kind", "command", "answer", "activity"), [
     ("user-host", "systemctl is-active sshd", "inactive", "restarting-processes"),
     ("infrastructure-container", "nginx -t", "test failed", "editing-system-files"),
+    ("infrastructure-container", "openresty -t", "[emerg] SSL_CTX_use_PrivateKey(...) failed", "ssl-certificates-update"),
     ("user-host", "sshd -t", "Bad configuration option", "ssh-configuration"),
     ("user-host", "cp -a -- /etc/motd /root/x", "No space left on device", "logrotate-configuration"),
     ("infrastructure-host", "iptables -C INPUT -p tcp", "", "host-firewall-configuration"),

@@ -178,4 +178,5 @@ def require(work: Work, request: dict[str, Any]) -> None:
         step.owed.pop(("require", words), None)
     elif work.mode != "request":
         work.steps.fail("require", ("require", words), words)
-        raise FailedError(f"not so: {words}", next="see what the looks above answered")
+        then = f'see what the looks above answered, and "If it goes wrong" in runbooks/{work.commands.runbook}'
+        raise FailedError(f"not so: {words}", next=then)
