@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from desk import REPOSITORY, Desk
+from desk import REPOSITORY, Desk, Record
 from opsguide_lab import certificates
 from opsguide_lab.elements import entering
 from stepping import stepped
@@ -82,6 +82,7 @@ def given(element: str, **more: Any) -> dict[str, Any]:
 
 
 def test_one_member_after_the_other_serves_the_new_certificate_and_no_handshake_fails(desk: Desk, lab: Any) -> None:
+    """Then a run on one that serves it already changes nothing, and `back` brings the saved pair back."""
     old, new = asked(OLD, "-serial"), asked(NEW, "-serial")
     assert served(lab) == dict.fromkeys(BOTH.values(), old)
     before = [master(lab, element) for element in BOTH], files(lab, "resolver1"), files(lab, "resolver2")
@@ -110,6 +111,16 @@ def test_one_member_after_the_other_serves_the_new_certificate_and_no_handshake_
     assert [[e["step"] for e in desk.record(n).sent("change")] for n in (0, 1)] == [["swap", "reload"]] * 2
     assert "both" not in {e["step"] for e in desk.record(0).sent()}
     assert "both" in {e["step"] for e in desk.record(1).sent()}
+    assert "a pair lies beside" in str(stepped(desk, BOOK, **given("resolver1")))
+    known = {"fingerprint": asked(NEW, "-fingerprint")}
+    assert stepped(desk, BOOK, **given("resolver1", **known)) is None
+    assert not desk.record().sent("change")
+    error = stepped(desk, BOOK, **given("resolver1", back=True, **known))
+    assert error is None, error
+    assert [e["step"] for e in desk.record().sent("change")] == ["back"]
+    assert served(lab) == {BOTH["resolver1"]: old, BOTH["resolver2"]: new}
+    assert files(lab, "resolver1") == before[1], "the old pair in place, the new one beside it again"
+    assert master(lab, "resolver1") == before[0][0]
 
 
 def wrong(place: Path, how: str) -> None:
@@ -154,23 +165,6 @@ def test_a_pair_that_is_wrong_is_refused_before_anything_is_changed(
     assert files(lab, "resolver1") == before
 
 
-def test_a_member_that_serves_it_already_is_left_alone_and_the_saved_pair_comes_back(desk: Desk, lab: Any) -> None:
-    number, known = master(lab, "resolver1"), {"fingerprint": asked(NEW, "-fingerprint")}
-    before = files(lab, "resolver1")
-    assert stepped(desk, BOOK, **given("resolver1", **known)) is None
-    again = stepped(desk, BOOK, **given("resolver1", **known))
-    assert again is None, again
-    assert not desk.record().sent("change")
-    assert "a pair lies beside" in str(stepped(desk, BOOK, **given("resolver1")))
-    assert served(lab)[BOTH["resolver1"]] == asked(NEW, "-serial")
-    error = stepped(desk, BOOK, **given("resolver1", back=True, **known))
-    assert error is None, error
-    assert [e["step"] for e in desk.record().sent("change")] == ["back"]
-    assert served(lab) == dict.fromkeys(BOTH.values(), asked(OLD, "-serial"))
-    assert files(lab, "resolver1") == before, "the old pair in place, the new one beside it again"
-    assert master(lab, "resolver1") == number
-
-
 def test_a_pair_that_the_program_refuses_is_taken_out_again_and_the_old_one_is_served(desk: Desk, lab: Any) -> None:
     before, program = files(lab, "resolver1"), Path(lab.container_root("resolver1")) / "usr/bin/openresty"
     line = Path(f"{NEW}.crt").read_text().splitlines()[3]
@@ -189,3 +183,17 @@ def test_a_pair_that_the_program_refuses_is_taken_out_again_and_the_old_one_is_s
     assert files(lab, "resolver1") == before
     lab.inside("resolver1", ["systemctl", "reload", "nginx"])
     assert served(lab) == dict.fromkeys(BOTH.values(), asked(OLD, "-serial"))
+
+
+@pytest.mark.parametrize(("bad", "said"), [
+    ({"certificate": "/etc/shadow"}, "Managing OS User Accounts"), ({"key": "/root/platform.key"}, "is not a file of"),
+    ({"names": ["*.lab.example"]}, "parameter names"), ({"peer_address": "127.0.64.21"}, "the address of the other member"),
+    ({"fingerprint": "AA:BB"}, "the pair beside the old one is the one that you asked for"),
+])  # fmt: skip
+def test_what_is_given_wrong_is_refused_before_anything_is_changed(
+    desk: Desk, lab: Any, bad: dict[str, Any], said: str
+) -> None:
+    before = files(lab, "resolver1")
+    assert said in str(stepped(desk, BOOK, **given("resolver1", **bad)))
+    assert not [e for folder in desk.folders() for e in Record(folder).sent("change", "edit")]
+    assert files(lab, "resolver1") == before

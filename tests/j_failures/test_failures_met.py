@@ -1,6 +1,6 @@
 """Failures that an operator meets: from what is on the screen alone the next step is right and safe.
 
-Of the ten of suite J nine have a runbook now. Certificate mismatch waits for its own.
+All ten of suite J.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from desk import Desk, Outcome
+from desk import REPOSITORY, Desk, Outcome
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("as_built")]
 AGENT = ("run", "06", "--on", "uh-01", "-p", "service=zabbix-agent", "-p", "settle=1 s", "--reason", "x")
@@ -21,6 +21,8 @@ NGINX = ("run", "06", "--on", "hcore1", "-p", "service=nginx", "-p", "settle=1 s
 NODE = ("run", "06", "--on", "node101", "-p", "service=nginx", "-p", "settle=1 s", "--reason", "x")
 MOTD = ("run", "07", "--on", "uh-01", "-p", "path=/etc/motd", "-p", "settings=owner = me", "--reason", "x")
 SAVE = ("run", "24", "--on", "uh-01", "-p", "action=backup", "-p", "label=j", "--reason", "x")
+TLS = ("run", "20", "-f", str(REPOSITORY / "parameters/runs/20-resolver1.yml"))
+RELOAD = ("run", "06", "--on", "resolver1", "-p", "service=nginx", "-p", "action=reload", "--reason", "x")
 LEAVE = ("run", "02", "--on", "uh-02", "-p", "confirm=uh-02", "--reason", "x")
 
 
@@ -179,3 +181,26 @@ def test_a_missing_backup_store_is_named_and_nothing_is_saved_into_the_empty_fol
     assert desk("resume", "last").code == 0
     assert (store / "host-config/uh-01-j.tar.gz").exists()
     lab.inside("uh-01", ["bash", "-c", "cd /vz/vmprivate/backups && rm -rf *-*-*-* host-config digests"])
+
+
+def test_a_key_of_another_certificate_leads_to_the_runbook_that_replaces_both(desk: Desk, lab) -> None:
+    key = Path(lab.container_root("resolver1")) / "etc/nginx/ssl/platform.key"
+    key.write_text(key.with_suffix(".key.new").read_text())
+    done = desk(*RELOAD)
+    may_go_on(desk, done)
+    assert "key values mismatch" in done.out
+    assert "opsguide may ssl-certificates-update resolver1" in field(done, "next")
+    assert not desk.record().sent("change")
+
+
+def test_a_new_key_that_does_not_fit_is_not_put_in_and_the_right_one_goes_on_from_there(desk: Desk, lab) -> None:
+    new = Path(lab.container_root("resolver1")) / "etc/nginx/ssl/platform.key.new"
+    right = new.read_text()
+    new.write_text(new.with_suffix("").read_text())
+    done = desk(*TLS)
+    may_go_on(desk, done)
+    assert "the key belongs to the certificate" in done.out
+    assert 'see what the looks above answered, and "If it goes wrong"' in field(done, "next")
+    assert not desk.record().sent("change")
+    new.write_text(right)
+    assert desk("resume", "last").code == 0
