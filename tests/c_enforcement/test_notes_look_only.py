@@ -117,6 +117,13 @@ def test_the_register_is_written_in_apply_alone_and_an_action_that_does_not_fit_
     assert "not in the register" in misfits(raw, "agree-again")
 
 
+def test_an_element_that_another_run_has_is_looked_at_all_the_same(desk: Desk, raw) -> None:
+    other = raw(another=True)
+    assert "done" in other.begin("hcore1", "apply", parameters={"service": "nginx"})
+    assert through(raw, "apply")["state"] == "succeeded"
+    assert "done" in other.step("look")
+
+
 def test_what_was_not_read_in_the_run_is_not_kept(desk: Desk, raw) -> None:
     run = registering(raw, "/etc/motd")
     for step in ("read", "agree", "check"):

@@ -77,6 +77,8 @@ def test_a_retired_setting_may_be_agreed_again(tmp_path: Path) -> None:
         (READ | {"size": 43}, "size 42 -> 43"),
         (READ | {"mode": "600", "owner": "zabbix:root"}, "mode 644 -> 600; owner root:root -> zabbix:root"),
         ({"trouble": "gone"}, "gone"),
+        ({"trouble": "it leads to /etc/\x1b[2J\n"}, "it leads to /etc/\u241b[2J\\n"),
+        (READ | {"owner": "a\x1b[2J:b"}, "owner root:root -> a\u241b[2J:b"),
     ],
 )
 def test_what_differs_is_said_in_words(tmp_path: Path, seen: dict[str, Any], words: str) -> None:

@@ -4,6 +4,7 @@
 - The run's own cell decides first, on the inventory's kind, without connecting; N/A is a sealed refusal.
 - A run that applies refuses an element that is held or locked, then locks its own, the peer, a host's containers and
   their peers; the related ones that it may change are locked when it asks for them.
+- A run whose scope only looks locks nothing, and looks at what is held or locked, too.
 - What it follows is asked again once the element is locked: another run may have followed it meanwhile.
 - The kind is proven on the host, the cell decided once more on what was proven, and then pinned.
 - A run that is left is sealed with the truth: unknown, failed, refused or interrupted.
@@ -296,7 +297,7 @@ def _admit(run: Run, state: State, asker: Asker, reach: Reach) -> None:
         error = RefusedError(cell.words, where=run.grounds.element.name, next=cell.next)
         error.exit_code = 4
         raise error
-    if cell.mode == "apply":
+    if cell.mode == "apply" and not run.grounds.scope.only_looks:
         run.locks = state.lock(locked, run.holder())
         state.refuse_held(locked)
         run.work.follow = following.load(Archive(asker.records), run.folder.intent, state)

@@ -40,5 +40,6 @@ def refuse(path: str) -> None:
     if NO_FILE.match(path):
         raise RefusedError(f"{path} is no file", next="name the file that sets it, like one in /etc/sysctl.d")
     if scopes.may_be_secret(path):
-        words = f"{path} may hold a secret: not even its digest is taken"
+        shown = path if path.isprintable() else ascii(path)
+        words = f"{shown} may hold a secret: not even its digest is taken"
         raise RefusedError(words, next="keep its ticket in your own papers; `secret` in owners.toml has the names")

@@ -144,6 +144,11 @@ class Scope:
     related: dict[str, tuple[str, ...]]
     service: str = ""
 
+    @property
+    def only_looks(self) -> bool:
+        """Whether nothing in it changes anything."""
+        return not self.files and all(entry.verb == "look" for entry in self.entries)
+
     def find(self, template: str, verb: str, kind: str, args: dict[str, Any] | None = None) -> Entry | None:
         """The entry that matches exactly, or None."""
         for entry in self.entries:

@@ -4,7 +4,8 @@
 - Its events: `agreed` (ticket, with whom, what it is for, and the file as it was read), `found` (what a check saw, only
   where that is another than before), `retired`. After `retired` it may be agreed again.
 - The file as it was read is digest, size, mode and owner; never a byte of its text.
-- What differs is said in one word each: digest, size, mode, owner, gone, a link, no regular file.
+- What differs is said in one word each: digest, size, mode, owner, gone, a link, no regular file. No name that a host
+  gave can act on a screen.
 - A setting whose history is not what was written is not believed.
 """
 
@@ -24,6 +25,7 @@ from opsguide.record.archive import REGISTER
 from opsguide.record.history import Sort
 from opsguide.record.journal import read
 from opsguide.record.ledger import SETTING, SETTING_EVENT, Ledger
+from opsguide.record.visible import one_line
 
 FIRST = "setting.json"
 HISTORY = Sort(
@@ -48,9 +50,9 @@ class Setting:
     def differs(self, seen: Mapping[str, Any]) -> str:
         """What is not as agreed in what was read of the file; empty when all is."""
         if seen.get("trouble"):
-            return str(seen["trouble"])
+            return one_line(seen["trouble"])
         moved = [key for key in AS_READ if self.agreed[key] != seen[key]]
-        return "; ".join(f"{key} {str(self.agreed[key])[:12]} -> {str(seen[key])[:12]}" for key in moved)
+        return one_line("; ".join(f"{key} {str(self.agreed[key])[:12]} -> {str(seen[key])[:12]}" for key in moved))
 
 
 def named(platform: str, element: str, path: str) -> str:
