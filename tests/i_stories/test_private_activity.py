@@ -25,7 +25,9 @@ REASON = ("--reason", "the disk fills up")
 def copy(folder: Path) -> Path:
     """A copy of the repository with the row in an edition of its own, named by a platform file of its own."""
     for name in ("lib", "runbooks", "parameters"):
-        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        shutil.copytree(
+            REPOSITORY / name, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+        )
     platforms, guide = folder / "parameters" / "platforms", folder / "lib" / "opsguide" / "guide"
     (platforms / "ours.csv").write_text((guide / "editions" / "seed.csv").read_text() + ROW)
     lab = (platforms / "lab.yml").read_text().replace("platform: lab", "platform: ours")
