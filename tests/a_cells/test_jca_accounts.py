@@ -39,7 +39,7 @@ CHANGES = ("set", "enable", "disable", "add", "remove", "delete", "signout", "cr
 
 
 def given(action: str, login: str = "", **more: Any) -> dict[str, Any]:
-    return {**DONE, "action": action, "login": login, "confirm": login, "panel_wait": "5 s", **more}
+    return {**DONE, "action": action, "login": login, "confirm": login, "panel_wait": "30 s", **more}
 
 
 def people() -> dict[str, Any]:
