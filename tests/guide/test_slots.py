@@ -124,6 +124,15 @@ def test_a_duration_is_one_that_can_be_waited(value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "value", ["2026-02-30", "2025-02-29", "2026-13-01", "0000-01-01", "2026-1-1", "20260101", "٢٠٢٦-01-01"]
+)
+def test_a_day_is_one_of_the_calendar(value: str) -> None:
+    assert slots.check("day", "2024-02-29") == "2024-02-29"
+    with pytest.raises(ValueError, match="is not"):
+        slots.check("day", value)
+
+
+@pytest.mark.parametrize(
     ("kind", "value", "text"),
     [
         ("unit", "zabbix-agent", "zabbix-agent"),

@@ -49,10 +49,17 @@ def check(kind: str, value: object) -> str:
     if kind == "duration":
         duration(text)
     if kind in ("day", "end") and text != "never":
-        date.fromisoformat(text)
+        _of_the_calendar(text)
     if kind in ("path", "log") and any(part in ("", ".", "..") for part in text.split("/")[1:]):
         raise ValueError(f"{text[:80]!r} has an empty, . or .. part")
     return text
+
+
+def _of_the_calendar(text: str) -> None:
+    try:
+        date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a day of the calendar: {error}") from None
 
 
 def names(template: str) -> list[str]:
