@@ -364,3 +364,13 @@ def test_a_request_of_another_platform_is_not_sent_by_this_ones_server(post: Pos
     assert done.code == 2
     assert "--platform far" in done.out
     assert (post.box.mails, post.story(number)) == ([], ["opened"])
+
+
+def test_the_doctor_says_how_requests_leave_and_what_is_wrong_with_it(post: Post) -> None:
+    def said() -> dict[str, tuple[str, str]]:
+        return {c["name"]: (c["state"], c["words"]) for c in json.loads(post("doctor", "--json").out)}
+
+    assert said()["support"] == ("ok", f"mail to support@vendor.test by 127.0.0.1 port {post.box.port}, starttls")
+    assert said()["mail password"][0] == "ok"
+    (post.folder / "smtp").chmod(0o644)
+    assert said()["mail password"][0] == "wrong"
