@@ -311,6 +311,16 @@ def test_a_run_on_record_names_its_hand_off_and_how_that_stands(post: Post) -> N
     assert (told["handoff"], told["handoff_state"]) == (number, "withdrawn")
 
 
+def test_one_that_was_changed_is_named_and_does_not_hide_the_others(post: Post) -> None:
+    whole, changed = post.asked(), post.asked(path="/another")
+    (post.records / "handoffs" / changed / "handoff.json").unlink()
+    listed = post("handoff", "list")
+    assert listed.code == 8
+    assert whole in listed.out
+    assert f"handoffs/{changed}" in listed.out
+    assert f"{whole} open" in post("records").out
+
+
 def test_a_shell_is_offered_states_severities_regions_and_open_questions(post: Post) -> None:
     from click.shell_completion import ShellComplete
 

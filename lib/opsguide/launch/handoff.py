@@ -12,13 +12,13 @@ from typing import Any
 
 import click
 
-from opsguide.errors import FailedError, InputError, OpsguideError
+from opsguide.errors import FailedError, InputError, OpsguideError, TamperedError
 from opsguide.guide.editions import NOTES
 from opsguide.launch import accepting, sending
 from opsguide.launch import given as giving
 from opsguide.launch.columns import aligned
 from opsguide.launch.complete import argument, elements
-from opsguide.launch.setting import Group, Setting, json_option, pass_setting, print_json
+from opsguide.launch.setting import Group, Setting, json_option, pass_setting, print_error, print_json
 from opsguide.record import handoffs, packet
 
 NEXT = {"open": "opsguide handoff send {0}", "reopened": "opsguide handoff send {0} --again",
@@ -76,14 +76,32 @@ def questions(context: click.Context, parameter: click.Parameter, incomplete: st
 @click.option("--region", metavar="NAME", shell_complete=regions, help="Only those of this region.")
 @json_option
 @pass_setting
+@click.pass_context
 def list_command(
-    setting: Setting, state: str | None, on: str | None, severity: str | None, region: str | None, as_json: bool
-) -> None:
-    """All hand-offs, those that are not over first."""
-    told = [handoffs.tell(path) for path in handoffs.folders(setting.records())]
+    context: click.Context, setting: Setting, state: str | None, on: str | None, severity: str | None,
+    region: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """All hand-offs, those that are not over first. Exit 8 when one of them was changed; it is named, the others shown."""
+    found = [_told(path) for path in handoffs.folders(setting.records())]
+    told = [t for t in found if isinstance(t, dict)]
     wanted = {"state": state, "element": on, "severity": severity, "region": region}
     told = [t for t in told if all(value in (None, str(t[key])) for key, value in wanted.items())]
     told.sort(key=lambda t: (t["state"] in handoffs.OVER, t["at"]))
+    changed = [t for t in found if isinstance(t, TamperedError)]
+    for error in changed:
+        print_error(error)
+    _listed(told, as_json)
+    context.exit(TamperedError.exit_code if changed else 0)
+
+
+def _told(path: Path) -> dict[str, Any] | TamperedError:
+    try:
+        return handoffs.tell(path)
+    except TamperedError as error:
+        return error
+
+
+def _listed(told: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         return print_json(told)
     rows: list[tuple[object, ...]] = [
