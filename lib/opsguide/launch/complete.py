@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 
 import click
 
@@ -50,4 +51,32 @@ def runs(context: click.Context, parameter: click.Parameter, incomplete: str) ->
     with contextlib.suppress(OpsguideError):
         found = Archive(context.ensure_object(Setting).records()).runs()
         return [ref.run for ref in reversed(found) if ref.run.startswith(incomplete)][:50]
+    return []
+
+
+def numbers(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The numbers of the hand-offs."""
+    from opsguide.record import handoffs
+
+    return [p.name for p in handoffs.folders(context.ensure_object(Setting).records()) if p.name.startswith(incomplete)]
+
+
+def regions(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The regions of the platform's hosts."""
+    with contextlib.suppress(OpsguideError):
+        found = {one.region for one in context.ensure_object(Setting).platform().elements.values()}
+        return sorted(name for name in found if name and name.startswith(incomplete))
+    return []
+
+
+def questions(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """`name=` of the questions that are open in the request of the hand-off that stands on the line."""
+    from opsguide.launch import accepting
+    from opsguide.record import handoffs
+
+    setting = context.ensure_object(Setting)
+    with contextlib.suppress(OpsguideError):
+        told = handoffs.tell(handoffs.find(setting.records(), argument(context, "number")))
+        request = json.loads((accepting.request_of(setting, told) / "request.json").read_bytes())
+        return [f"{q['field']}=" for q in request["to_fill_in"] if q["field"].startswith(incomplete)]
     return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import getpass
 import json
 import sys
@@ -12,12 +11,12 @@ from typing import Any
 
 import click
 
-from opsguide.errors import FailedError, InputError, OpsguideError, TamperedError
+from opsguide.errors import FailedError, InputError, TamperedError
 from opsguide.guide.editions import NOTES
 from opsguide.launch import accepting, sending
 from opsguide.launch import given as giving
 from opsguide.launch.columns import aligned
-from opsguide.launch.complete import argument, elements
+from opsguide.launch.complete import elements, numbers, questions, regions
 from opsguide.launch.setting import Group, Setting, json_option, pass_setting, print_error, print_json
 from opsguide.record import handoffs, packet
 
@@ -46,29 +45,6 @@ def handoff_command() -> None:
     """What was asked of Jelastic Operations: list, show, send, confirm, withdraw."""
 
 
-def numbers(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """The numbers that a shell offers."""
-    return [p.name for p in handoffs.folders(context.ensure_object(Setting).records()) if p.name.startswith(incomplete)]
-
-
-def regions(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """The regions that a shell offers."""
-    with contextlib.suppress(OpsguideError):
-        found = {one.region for one in context.ensure_object(Setting).platform().elements.values()}
-        return sorted(name for name in found if name and name.startswith(incomplete))
-    return []
-
-
-def questions(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """`name=` of the questions that are open in the request, for a shell."""
-    setting = context.ensure_object(Setting)
-    with contextlib.suppress(OpsguideError):
-        told = handoffs.tell(handoffs.find(setting.records(), argument(context, "number")))
-        request = json.loads((accepting.request_of(setting, told) / "request.json").read_bytes())
-        return [f"{q['field']}=" for q in request["to_fill_in"] if q["field"].startswith(incomplete)]
-    return []
-
-
 @handoff_command.command("list")
 @click.option("--state", type=click.Choice(handoffs.STATES), help="Only those in this state.")
 @click.option("--on", metavar="ELEMENT", shell_complete=elements, help="Only those of this element.")
@@ -81,7 +57,7 @@ def list_command(
     context: click.Context, setting: Setting, state: str | None, on: str | None, severity: str | None,
     region: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """All hand-offs, those that are not over first. Exit 8 when one of them was changed; it is named, the others shown."""
+    """All hand-offs, those that are not over first. Exit 8 when one was changed: it is named, the others shown."""
     found = [_told(path) for path in handoffs.folders(setting.records())]
     told = [t for t in found if isinstance(t, dict)]
     wanted = {"state": state, "element": on, "severity": severity, "region": region}
