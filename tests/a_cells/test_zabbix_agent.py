@@ -109,6 +109,7 @@ def test_where_monitoring_is_not_zabbix_it_is_said_and_nothing_is_changed(desk: 
         done = as_filed(desk, element)
         assert done.code == 1, done
         assert "Zabbix watches this platform" in done.out + done.err
+        assert '"If it goes wrong" in runbooks/16-zabbix-agent' in done.out + done.err
         assert not desk.record().sent("change", "edit")
         assert not (root(lab, element) / SITE).exists()
         assert agent(lab, element) == before
