@@ -117,6 +117,25 @@ def test_the_register_is_written_in_apply_alone_and_an_action_that_does_not_fit_
     assert "not in the register" in misfits(raw, "agree-again")
 
 
+def test_a_file_that_changes_while_it_is_being_registered_is_not_kept(desk: Desk, raw, link: Path) -> None:
+    path = link.with_name("moves.conf")
+    path.write_text("one")
+    try:
+        run = registering(raw, "/etc/moves.conf")
+        run.step("read")
+        assert all("done" in run.verb("look", "read", command) for command in (REAL, STAT, SUM))
+        path.write_text("two")
+        run.step("agree", applies=False)
+        run.step("check")
+        error = run.ask({"do": "look", "step": "check", **AS_AGREED})["error"]
+    finally:
+        path.unlink()
+    assert "changed while it was being registered: sha256" in error["words"]
+    assert "new run" in error["next"]
+    assert "error" in run.ask({"do": "finish"})
+    assert not kept(desk)
+
+
 def test_an_element_that_another_run_has_is_looked_at_all_the_same(desk: Desk, raw) -> None:
     other = raw(another=True)
     assert "done" in other.begin("hcore1", "apply", parameters={"service": "nginx"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from importlib.resources import files
 from typing import Any
 
@@ -100,6 +101,13 @@ def test_a_planned_command_that_a_row_has_is_named_with_its_row() -> None:
     }  # fmt: skip
     assert "yum -y update" not in unlisted.listed(SEED, "end-user-container", PLANNED)
     assert not unlisted.listed(SEED, "user-host", "\n \n")
+
+
+@pytest.mark.parametrize("text", ["a " * 100_000, "\n".join(f"systemctl x {n}" for n in range(20_000)), ":" * 200_000])
+def test_hundreds_of_thousands_of_words_are_held_against_the_table_in_no_time(text: str) -> None:
+    start = time.monotonic()
+    assert not unlisted.listed(SEED, "user-host", text)
+    assert time.monotonic() - start < 10
 
 
 # What an action needs, and what no digest is taken of

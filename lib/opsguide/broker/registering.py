@@ -103,7 +103,7 @@ def _compared(work: Work, step: Step, known: list[Setting]) -> dict[str, Any]:
         work.commands.show(work.commands.write("note", words=words, setting=one.path, drift=drift))
     if bad:
         work.steps.fail("look", ("look", "register"), "the register")
-        raise _drifted(work, bad, len(wanted))
+        raise _drifted(work, bad, len(wanted)) if checking else _moved(work, bad[0][1])
     work.kept = len(wanted)
     return _answer(work, rows)
 
@@ -152,6 +152,12 @@ def _as_read(work: Work, known: list[Setting]) -> Setting:
     before = next((s for s in known if s.path == path), None)
     made = Setting("", work.grounds.platform.name, name, path, agreed, "agreed", "", [])
     return replace(before, agreed=agreed) if before else made
+
+
+def _moved(work: Work, drift: str) -> FailedError:
+    path, name = work.grounds.parameters["path"], work.grounds.element.name
+    words = f"{path} changed while it was being registered: {drift}"
+    return FailedError(words, where=name, next="begin a new run once nobody writes to it; nothing is kept of this one")
 
 
 def _drifted(work: Work, bad: list[tuple[Setting, str]], count: int) -> FailedError:
