@@ -204,6 +204,8 @@ def finished(work: Work) -> str:
     if work.grounds.scope.activity != custom.SLUG:
         return ""
     given, name = work.grounds.parameters, work.grounds.element.name
+    if given["action"] == custom.CHECK and not work.kept:
+        return f"no custom setting of {name} is in the register: nothing was checked"
     if given["action"] == custom.CHECK:
         return f"{work.kept} custom setting{'' if work.kept == 1 else 's'} of {name}, all as agreed"
     words = f"{given['action']} {given['path']} on {name}, ticket {given['ticket']}"
