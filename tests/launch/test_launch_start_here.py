@@ -50,6 +50,14 @@ def test_every_row_links_to_its_notebook_or_says_that_it_comes() -> None:
         assert ("(comes later)" in row) is not linked
 
 
+def test_both_notes_link_to_their_runbooks() -> None:
+    readme = (places.home() / "README.md").read_text("utf-8")
+    for note in editions.NOTES:
+        assert f"[{note.title}]({note.runbook})" in text_of(start_here())
+        assert f"[{note.title}](runbooks/{note.runbook})" in readme
+        assert (places.runbooks() / note.runbook).is_file()
+
+
 def test_every_link_of_start_here_exists() -> None:
     for target in re.findall(r"\]\(([^)#]+)", text_of(start_here())):
         assert (places.runbooks() / target).is_file(), target
