@@ -66,6 +66,13 @@ def listed(lab: Any, host: str = "uh-01") -> str:
     return lab.inside(host, ["vzlist", "-a", "-H", "-o", "ctid,uuid,status,ip,hostname,onboot"]).stdout
 
 
+def aged(archive: Path, days: float) -> None:
+    """The backup as made so many days ago."""
+    info, then = archive.parent / "info.json", time.localtime(time.time() - days * 86400)
+    told = {"at": time.mktime(then), "date": time.strftime("%Y-%m-%d %H:%M:%S", then)}
+    info.write_text(json.dumps({**json.loads(info.read_text()), **told}))
+
+
 def boot_id(lab: Any, name: str) -> str:
     return lab.inside(name, ["cat", "/proc/sys/kernel/random/boot_id"]).stdout
 
@@ -75,9 +82,10 @@ def lines(desk: Desk) -> list[str]:
 
 
 def backed_up(lab: Any) -> Path:
-    """node101 has a backup with its digests, made without the runbook."""
+    """node101 has a backup of an hour ago with its digests, made without the runbook."""
     lab.inside("uh-01", ["prlctl", "backup", "101"])
     (archive,) = saved(lab, "uh-01", "node101")
+    aged(archive, 1 / 24)
     file = f"/vz/vmprivate/backups/digests/{archive.parent.parent.name}"
     line = f"mkdir -p {Path(file).parent}; cd /vz/root/101/etc; find . -xdev -type f -exec sha256sum {{}} + > {file}"
     lab.inside("uh-01", ["bash", "-ec", line])
@@ -129,6 +137,7 @@ def test_a_container_is_put_back_to_what_it_was_also_when_the_restore_failed_at_
     inside = lab.container_root("node101")
     (inside / MOTD).write_text("as of the backup\n")
     (inside / "etc/kept.conf").write_text("a = 1\n")
+    (inside / "etc/new.conf").unlink(missing_ok=True)
     archive = backed_up(lab)
     (inside / MOTD).write_text("spoilt\n")
     (inside / "etc/kept.conf").unlink()
@@ -212,10 +221,7 @@ def test_expired_chains_go_oldest_first_and_the_last_good_full_one_stays(desk: D
     oldest, more, newer = saved(lab, "uh-01", "node101")
     (only,) = saved(lab, "uh-01", "node102")
     for archive, days in ((oldest, 41), (more, 40), (newer, 20), (only, 90)):
-        info = archive.parent / "info.json"
-        then = time.localtime(time.time() - days * 86400)
-        told = {"at": time.mktime(then), "date": time.strftime("%Y-%m-%d %H:%M:%S", then)}
-        info.write_text(json.dumps({**json.loads(info.read_text()), **told}))
+        aged(archive, days)
     assert stepped(desk, BOOK, **given("prune")) is None
     gone = [e["slots"]["backup"] for e in desk.record().sent("change")]
     chain = oldest.parent.parent.name
