@@ -94,6 +94,12 @@ def add(desk: Desk, element: str, pair: Path, **more: Any) -> Exception | None:
     return go(desk, element, "add", uid=2101, comment="Anna Muster, ticket 4713", key=public(pair), **more)
 
 
+def taken_back(desk: Desk, people, change: str) -> bool:
+    """The commands that take a change back, as its record names them, sent by hand; `then` stands between them."""
+    undo = next(e["undo"] for e in desk.record().sent("change") if e["template"].startswith(change))
+    return all(people.inside("uh-01", ["sh", "-c", one]).returncode == 0 for one in undo.split(", then "))
+
+
 def kept(desk: Desk, text: str) -> list[str]:
     return [str(p) for p in desk.records.rglob("*") if p.is_file() and text.encode() in p.read_bytes()]
 
@@ -183,8 +189,10 @@ def test_from_lock_to_removal_each_step_is_seen_on_the_host_and_no_hash_is_kept(
     assert inside("uh-01", ["pgrep", "-u", "anna"]).returncode == 1
     assert login(people, "uh-01", pair)[0] == 255
     assert (line_of(people, "uh-01", "shadow")[1][:2], line_of(people, "uh-01", "shadow")[7]) == ("!$", "1")
-    undo = next(e["undo"] for e in desk.record().sent("change"))
-    assert undo == """usermod -U anna, then sh -c 'usermod -e "${0#never}" "$1"' 20999 anna"""
+    assert taken_back(desk, people, "usermod -L")
+    assert line_of(people, "uh-01", "shadow")[7] == "20999", "2027-06-30, as before"
+    assert login(people, "uh-01", pair) == (0, "anna")
+    people.inside("uh-01", ["usermod", "-L", "-e", "1", "anna"])
     assert go(desk, "uh-01", "unlock", expires="never") is None
     assert login(people, "uh-01", pair) == (0, "anna")
     assert line_of(people, "uh-01", "shadow")[1] == CANARY
@@ -211,6 +219,10 @@ def test_from_lock_to_removal_each_step_is_seen_on_the_host_and_no_hash_is_kept(
         assert f" {name}\n" in listed, name
     assert all(line.split()[1].startswith("2101/") for line in listed.splitlines()), "with its owner"
     assert [line for line in (host / "etc/shadow").read_text().splitlines() if not line.startswith("anna:")] == others
+    assert taken_back(desk, people, "userdel")
+    back = [host / name for name in ("home/anna/.bashrc", "srv/hers", "var/spool/cron/crontabs/anna")]
+    assert [p.stat().st_uid for p in back] == [2101] * 3
+    assert line_of(people, "uh-01", "passwd")[2:4] == ["2101", "2101"]
     assert desk("verify", "--all").code == 0
     said = capsys.readouterr()
     assert "anna set never" in said.out, "the audit tells that there is a password"
@@ -278,6 +290,24 @@ def test_the_key_of_the_gate_is_not_removed(desk: Desk, people, pair: Path) -> N
     keys.write_text(keys.read_text().replace("anna@home", "ssh-gate@jelastic.com"))
     assert "not the gate's key" in str(go(desk, "node101", "key-del", fingerprint=fingerprint(pair)))
     assert "ssh-gate@jelastic.com" in keys.read_text()
+
+
+@pytest.mark.lab
+def test_a_run_whose_kernel_was_lost_is_gone_on_with_to_its_end(desk: Desk, people, pair: Path) -> None:
+    given = {"uid": 2101, "comment": "Anna", "key": public(pair)}
+    assert go(desk, "uh-01", "add", last="key", **given) is None
+    done = desk("resume", desk.record().intent["run"])
+    assert done.code == 0, done
+    assert login(people, "uh-01", pair) == (0, "anna")
+    assert (root(people, "uh-01") / "home/anna/.ssh/authorized_keys").read_text() == public(pair) + "\n", (
+        "not added twice"
+    )
+    people.inside("uh-01", ["sh", "-c", "echo hers > /srv/hers; chown anna /srv/hers"])
+    assert go(desk, "uh-01", "remove", last="home", again="anna", outside="give to root") is None
+    done = desk("resume", desk.record().intent["run"])
+    assert done.code == 0, done
+    assert not line_of(people, "uh-01", "passwd")
+    assert [e["template"] for e in desk.record().sent("change")] == ["userdel {user}"]
 
 
 @pytest.mark.lab
