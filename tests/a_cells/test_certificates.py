@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from desk import REPOSITORY, Desk, Record
+from desk import REPOSITORY, Desk, Record, wait_for
 from opsguide_lab import certificates
 from opsguide_lab.elements import entering
-from stepping import stepped
+from stepping import Stepped, stepped
 
 pytestmark = pytest.mark.lab
 BOOK = "20-ssl-certificates-update.ipynb"
@@ -197,3 +197,15 @@ def test_what_is_given_wrong_is_refused_before_anything_is_changed(
     assert said in str(stepped(desk, BOOK, **given("resolver1", **bad)))
     assert not [e for folder in desk.folders() for e in Record(folder).sent("change", "edit")]
     assert files(lab, "resolver1") == before
+
+
+def test_a_run_that_was_cut_off_after_the_swap_goes_on_with_the_reload(desk: Desk, lab: Any) -> None:
+    one = Stepped(desk, BOOK, given("resolver1"))
+    assert one.run("swap") is None
+    one.close()
+    wait_for(lambda: desk.record().sealed, 30, "the record is sealed")
+    assert served(lab)[BOTH["resolver1"]] == asked(OLD, "-serial")
+    error = stepped(desk, BOOK, **given("resolver1", follows=desk.record().intent["run"]))
+    assert error is None, error
+    assert [e["step"] for e in desk.record().sent("change")] == ["reload"]
+    assert served(lab)[BOTH["resolver1"]] == asked(NEW, "-serial")
