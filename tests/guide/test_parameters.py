@@ -189,6 +189,7 @@ def test_defaults_are_filled_in() -> None:
         "action": "restart",
         "through": "platform",
         "settle": "60 s",
+        "disk_most": 95,
     }
 
 
