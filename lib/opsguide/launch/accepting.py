@@ -12,30 +12,19 @@ import json
 from pathlib import Path
 from typing import Any
 
-from opsguide.errors import InputError, TamperedError
+from opsguide.errors import InputError
 from opsguide.guide.durations import duration
 from opsguide.launch import prove
 from opsguide.launch.setting import Setting
 from opsguide.record import journal, visible
-from opsguide.record.archive import Archive
-from opsguide.record.verify import verify
+from opsguide.record.verify import request_of
 
 LONGEST_HOLD, SHOWN = 60.0, 6
 
 
-def request_of(setting: Setting, told: dict[str, Any]) -> Path:
-    """The newest run of a hand-off; InputError where its record is gone, TamperedError where it was changed."""
-    bad = next(
-        (f for one in (told["handoff"], told["runs"][-1]) for f in verify(setting.records(), one) if f.bad), None
-    )
-    if bad:
-        raise TamperedError(f"{bad.first_bad}: {bad.words}", where=bad.run, next="opsguide verify --all")
-    return Archive(setting.records()).find(told["runs"][-1]).path
-
-
 def accepted(setting: Setting, path: Path, told: dict[str, Any], hold_all: bool, out: Any) -> dict[str, Any]:
     """Run the acceptance test: proves of the newest request as looks, then its evidence once more."""
-    folder, slug = request_of(setting, told), told["slug"]
+    folder, slug = request_of(setting.records(), told), told["slug"]
     intent, request = (json.loads((folder / n).read_bytes()) for n in ("intent.json", "request.json"))
     before = journal.read(folder)
     asked = [a for a in request["acceptance"] if a.get("ask")]

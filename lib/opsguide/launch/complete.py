@@ -71,12 +71,12 @@ def regions(context: click.Context, parameter: click.Parameter, incomplete: str)
 
 def questions(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """`name=` of the questions that are open in the request of the hand-off that stands on the line."""
-    from opsguide.launch import accepting
     from opsguide.record import handoffs
+    from opsguide.record.verify import request_of
 
     setting = context.ensure_object(Setting)
     with contextlib.suppress(OpsguideError):
         told = handoffs.tell(handoffs.find(setting.records(), argument(context, "number")))
-        request = json.loads((accepting.request_of(setting, told) / "request.json").read_bytes())
+        request = json.loads((request_of(setting.records(), told) / "request.json").read_bytes())
         return [f"{q['field']}=" for q in request["to_fill_in"] if q["field"].startswith(incomplete)]
     return []

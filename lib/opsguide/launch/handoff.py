@@ -19,6 +19,7 @@ from opsguide.launch.columns import aligned
 from opsguide.launch.complete import elements, numbers, questions, regions
 from opsguide.launch.setting import Group, Setting, json_option, pass_setting, print_error, print_json
 from opsguide.record import handoffs, packet
+from opsguide.record.verify import request_of
 
 NEXT = {"open": "opsguide handoff send {0}", "reopened": "opsguide handoff send {0} --again",
         "sending": "it is being sent now: opsguide handoff show {0}",
@@ -105,7 +106,7 @@ def _words(seconds: float) -> str:
 def show_command(setting: Setting, number: str, as_json: bool) -> None:
     """The request as the support reads it, what has happened so far, and the next step."""
     told = handoffs.tell(handoffs.find(setting.records(), number))
-    folder = accepting.request_of(setting, told)
+    folder = request_of(setting.records(), told)
     body = packet.whole(json.loads((folder / "request.json").read_bytes()), told)
     if as_json:
         return print_json({**told, "request": body})
@@ -160,7 +161,7 @@ def _sent(
         raise InputError(f"nobody knows whether {path.name} arrived", next=sending.unknown(told))
     if told["state"] in handoffs.OVER or (told["state"] == "sent" and not again):
         raise InputError(f"{path.name} is {told['state']}", next="--again sends it once more, where it is not over")
-    folder = accepting.request_of(setting, told)
+    folder = request_of(setting.records(), told)
     body = json.loads((folder / "request.json").read_bytes())
     if body["platform"] != setting.platform().name:
         hint = f"opsguide handoff send {path.name} --platform {body['platform']}"

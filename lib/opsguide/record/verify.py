@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
-from opsguide.errors import InputError
+from opsguide.errors import InputError, TamperedError
 from opsguide.record import batch_checks, batches, chain, checks, handoffs, register
 from opsguide.record.archive import BATCHES, Archive, RunRef
 from opsguide.record.chain import Event
@@ -130,3 +131,11 @@ def _by_name(entries: list[Event], types: tuple[str, ...]) -> dict[str, list[Eve
         if kind in types or (types == RUNS and kind not in OTHERS):
             found.setdefault(str(entry.get("run")), []).append(entry)
     return found
+
+
+def request_of(records: Path, told: dict[str, Any]) -> Path:
+    """The newest run of a hand-off; InputError where its record is gone, TamperedError where it was changed."""
+    bad = next((f for one in (told["handoff"], told["runs"][-1]) for f in verify(records, one) if f.bad), None)
+    if bad:
+        raise TamperedError(f"{bad.first_bad}: {bad.words}", where=bad.run, next="opsguide verify --all")
+    return Archive(records).find(told["runs"][-1]).path
