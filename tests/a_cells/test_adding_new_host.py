@@ -259,3 +259,13 @@ def test_odd_values_are_bad_input_and_leave_no_record(desk: Desk, lab, calls, na
     assert done.code == 2, done
     assert not desk.folders()
     assert calls(HANDED) == []
+
+
+def test_a_host_on_which_one_of_its_three_services_is_down_is_not_joined(desk: Desk, lab) -> None:
+    lab.inside("new-01", ["systemctl", "stop", "vzevent"])
+    try:
+        error = stepped(desk, BOOK, last="host-ready", **APPLY)
+    finally:
+        lab.inside("new-01", ["systemctl", "start", "vzevent"])
+    assert "systemctl is-active vz prl-disp vzevent" in str(error), "systemctl exits 0 when one of several is active"
+    assert not desk.record().sent("change")

@@ -64,7 +64,7 @@ def test_nbval_runs_every_cell_of_every_runbook_in_plan_mode(desk: Desk, lab: An
     command = (sys.executable, "-m", "pytest", "-q", "--nbval-lax", "-p", "no:cacheprovider", "-c", "/dev/null",
                *map(str, copies))  # fmt: skip
     done = subprocess.run(
-        command, env=desk.environment(), cwd=tmp_path, capture_output=True, text=True, timeout=400, check=False
+        command, env=desk.environment(), cwd=tmp_path, capture_output=True, text=True, timeout=900, check=False
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert f"{cells} passed" in done.stdout
