@@ -4,13 +4,12 @@ Rules:
 - `ca/root.crt` is what the hosts and the resolvers trust; an intermediate signs what is served, so a chain has two.
 - A resolver is built with a pair of 60 days in `FOLDER`, and a pair of 90 days beside it (`.new`) that is to be served
   next: the same two in both members, as the platform has one certificate.
-- They stay the same until `reset`, or until the first of them has fewer than 40 days left.
+- The authority stays the same until `reset`, the pairs until the first of them has fewer than 40 days left.
 - No key lies in the repository, and a key is readable by root alone.
 """
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,16 +26,15 @@ FRESH = 40 * 86400
 
 
 def ensure() -> None:
-    """Make what is not there yet, or make all of it anew when it is old."""
+    """Make what is not there yet, and both pairs anew when the first of them is old."""
+    if not (PLACE / "intermediate.crt").exists():
+        PLACE.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make("root", "", 3650, "basicConstraints=critical,CA:true", "keyUsage=critical,keyCertSign")
+        _make("intermediate", "root", 1825, "basicConstraints=critical,CA:true", "keyUsage=critical,keyCertSign")
     line = ["openssl", "x509", "-in", str(PLACE / f"{SERVED}.crt"), "-noout", "-checkend", str(FRESH)]
-    if subprocess.run(line, capture_output=True).returncode == 0:
-        return
-    shutil.rmtree(PLACE, ignore_errors=True)
-    PLACE.mkdir(mode=0o700, parents=True)
-    _make("root", "", 3650, "basicConstraints=critical,CA:true", "keyUsage=critical,keyCertSign,cRLSign")
-    _make("intermediate", "root", 1825, "basicConstraints=critical,CA:true,pathlen:0", "keyUsage=critical,keyCertSign")
-    issue(PLACE / SERVED, days=60)
-    issue(PLACE / NEXT, days=90)
+    if subprocess.run(line, capture_output=True).returncode:
+        issue(PLACE / SERVED, days=60)
+        issue(PLACE / NEXT, days=90)
 
 
 def issue(place: Path, names: Sequence[str] = NAMES, days: int = 90, key: Sequence[str] = CURVE) -> None:
@@ -49,20 +47,8 @@ def issue(place: Path, names: Sequence[str] = NAMES, days: int = 90, key: Sequen
 
 def _make(name: str, issuer: str, days: int, *extensions: str, key: Sequence[str] = CURVE) -> None:
     place, common = PLACE / name, f"*.{topology.DOMAIN}" if "/" in name else f"practice {name}"
-    line = [
-        "openssl",
-        "req",
-        "-x509",
-        "-sha256",
-        "-nodes",
-        "-newkey",
-        *key,
-        "-days",
-        str(days),
-        "-subj",
-        f"/CN={common}",
-    ]
-    line += ["-config", "/dev/null", "-keyout", f"{place}.key", "-out", f"{place}.crt"]
+    line = ["openssl", "req", "-config", "/dev/null", "-x509", "-sha256", "-nodes", "-newkey", *key]
+    line += ["-days", str(days), "-subj", f"/CN={common}", "-keyout", f"{place}.key", "-out", f"{place}.crt"]
     line += ["-CA", str(PLACE / f"{issuer}.crt"), "-CAkey", str(PLACE / f"{issuer}.key")] if issuer else []
     line += [word for extension in extensions for word in ("-addext", extension)]
     subprocess.run(line, check=True, capture_output=True)
