@@ -10,6 +10,7 @@ import ctypes
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -44,6 +45,8 @@ def prepare(rooms: int) -> str:
 
 def enter(name: str) -> Path:
     """Take this process into a room; the folder that it sees as the lab's, to be removed at its end."""
+    if "opsguide_lab.places" in sys.modules:
+        raise RuntimeError("the lab was imported before its room was entered: it would kill the neighbour's")
     LAB.mkdir(parents=True, exist_ok=True)
     own = Path(tempfile.mkdtemp(prefix=f"opsguide-room-{name}-", dir=LAB.parent))
     own.chmod(0o755)
