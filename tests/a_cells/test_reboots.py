@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -173,25 +173,21 @@ def test_nothing_is_sent_without_the_name_of_the_element_repeated(desk: Desk, la
     assert not desk.folders()
 
 
-def cut_off_once_it_reboots(desk: Desk, lab: Any, host: str) -> threading.Thread:
-    """The host does not return: nobody answers at its address from the moment that its reboot was sent."""
-
-    def cut() -> None:
-        wait_for(lambda: desk.folders() and [e for e in desk.record().sent("change") if "reboot" in e["line"]], 90)
-        wait_for(lambda: desk.record().events("answer")[-1]["command"] >= desk.record().sent("change")[-1]["command"])
-        lab.fault(host, "refuse")
-
-    thread = threading.Thread(target=cut)
-    thread.start()
-    return thread
+@contextlib.contextmanager
+def slow_to_answer(lab: Any, host: str, seconds: int) -> Iterator[None]:
+    """From its next boot on nobody answers at the host's address for so long."""
+    drop_in = "etc/systemd/system/sshd.service.d/slow.conf"
+    (lab.host_root(host) / drop_in).parent.mkdir(exist_ok=True)
+    (lab.host_root(host) / drop_in).write_text(f"[Service]\nExecStartPre=/usr/bin/sleep {seconds}\n")
+    yield
+    (lab.host_root(host) / drop_in).unlink()
 
 
 def test_a_host_that_does_not_return_is_unknown_and_held_until_somebody_has_looked(desk: Desk, mended: Any) -> None:
     lab = mended
     before = boot_ids(lab, "uh-02")
-    cutting = cut_off_once_it_reboots(desk, lab, "uh-02")
-    done = desk("run", *arguments("uh-02", boot_wait="4 s", placement="leave"))
-    cutting.join()
+    with slow_to_answer(lab, "uh-02", 10):
+        done = desk("run", *arguments("uh-02", boot_wait="4 s", placement="leave"))
     assert done.code == 5, done
     assert "no other boot id was seen on uh-02" in done.out + done.err
     record = desk.record()
@@ -199,8 +195,8 @@ def test_a_host_that_does_not_return_is_unknown_and_held_until_somebody_has_look
     (hold,) = record.events("hold")
     assert (hold["element"], hold["settle"]) == ("uh-02", " ".join(BOOT_ID))
     assert len([e for e in record.sent("change") if "reboot" in e["line"]]) == 1
-    lab.fault("uh-02", "")
-    wait_for(lambda: moved(before, boot_ids(lab, "uh-02")), 60, "the host is back")
+    wait_for(lambda: lab.inside("uh-02", ["systemctl", "is-active", "sshd"]).stdout == "active\n", 60, "it answers")
+    assert moved(before, boot_ids(lab, "uh-02"))
     again = desk("run", *arguments("uh-02", placement="leave"))
     assert again.code == 5, again
     assert not desk.record().sent("change")
