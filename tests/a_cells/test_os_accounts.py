@@ -202,6 +202,7 @@ def test_from_lock_to_removal_each_step_is_seen_on_the_host_and_no_hash_is_kept(
     assert (host / "home/anna/.ssh/authorized_keys").read_text() == ""
     (host / "srv/hers").write_text("her work\n")
     inside("uh-01", ["chown", "anna", "/srv/hers"])
+    inside("uh-01", ["sh", "-c", "mkdir /var/spool/hers; touch /var/spool/hers/x; chown -R anna /var/spool/hers"])
     assert "no files outside the home" in str(go(desk, "uh-01", "remove", again="anna"))
     assert line_of(people, "uh-01", "passwd"), "still there"
     assert go(desk, "uh-01", "remove", again="anna", outside="give to root") is None
@@ -210,6 +211,7 @@ def test_from_lock_to_removal_each_step_is_seen_on_the_host_and_no_hash_is_kept(
     assert {p.lstat().st_uid for p in [host / "home/anna", host / "srv/hers", *(host / "home/anna").rglob("*")]} == {0}
     assert (host / "home/anna").stat().st_mode & 0o777 == 0o700
     assert not (host / "var/spool/cron/crontabs/anna").exists()
+    assert not (host / "var/spool/hers").exists()
     archive = host / "root/ops-backup/accounts/anna.tar"
     assert archive.stat().st_mode & 0o777 == 0o600
     listed = subprocess.run(
