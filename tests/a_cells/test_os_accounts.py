@@ -204,6 +204,12 @@ def test_from_lock_to_removal_each_step_is_seen_on_the_host_and_no_hash_is_kept(
     inside("uh-01", ["chown", "anna", "/srv/hers"])
     inside("uh-01", ["sh", "-c", "mkdir /var/spool/hers; touch /var/spool/hers/x; chown -R anna /var/spool/hers"])
     assert "no files outside the home" in str(go(desk, "uh-01", "remove", again="anna"))
+    inside("uh-01", ["sh", "-c", "dd if=/dev/zero of=/root/fill bs=1M status=none"])
+    try:
+        error = go(desk, "uh-01", "remove", again="anna", outside="give to root")
+    finally:
+        (host / "root/fill").unlink()
+    assert "there is room in /root" in str(error)
     assert line_of(people, "uh-01", "passwd"), "still there"
     assert go(desk, "uh-01", "remove", again="anna", outside="give to root") is None
     assert not line_of(people, "uh-01", "passwd")
