@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import urllib.parse
 from collections.abc import Iterator
@@ -38,7 +39,8 @@ def _hashes(path: Path) -> dict[str, bytes]:
 def forms(secret: bytes) -> Iterator[bytes]:
     """A secret as it is, in URLs, JSON and hexadecimal digits, reversed, and in base64 at each of its three offsets."""
     text = secret.decode()
-    yield from (secret, urllib.parse.quote(text, safe="").encode(), secret.hex().encode(), secret[::-1])
+    yield from (secret, urllib.parse.quote(text, safe="").encode(), json.dumps(text)[1:-1].encode())
+    yield from (secret.hex().encode(), secret[::-1])
     for offset in range(3):
         whole = base64.b64encode(b"x" * offset + secret)
         yield whole[4 * bool(offset) : len(whole) - 4]
