@@ -115,14 +115,16 @@ def _read(work: Work, step: Step, path: str) -> dict[str, Any]:
         return {"trouble": "gone"}
     if real != path:
         return {"trouble": f"it leads to {real}"}
-    found = re.fullmatch(r"(\d+) (\S+) (\d+) (.+)", _ask(work, step, ["stat", "-c", "%a %U:%G %s %F", path]) or "")
-    if not found:
-        return {"trouble": "gone"}
-    mode, owner, size, kind = found.groups()
+    found, kind = _of_stat(_ask(work, step, ["stat", "-c", "%a %U:%G %s %F", path]) or "")
     if not kind.startswith("regular"):
-        return {"trouble": f"it is a {kind}"}
-    return {"sha256": _digest(_ask(work, step, ["sha256sum", path]) or ""), "size": int(size), "mode": mode,
-            "owner": owner}  # fmt: skip
+        return {"trouble": f"it is a {kind}" if kind else "gone"}
+    return {"sha256": _digest(_ask(work, step, ["sha256sum", path]) or ""), **found}
+
+
+def _of_stat(text: str) -> tuple[dict[str, Any], str]:
+    """Size, mode and owner in an answer of stat, and the kind of file; nothing in another text."""
+    found = re.fullmatch(r"(\d+) (\S+) (\d+) (.+)", text.strip())
+    return ({"size": int(found[3]), "mode": found[1], "owner": found[2]}, found[4]) if found else ({}, "")
 
 
 def _ask(work: Work, step: Step, argv: list[str]) -> str | None:
@@ -143,12 +145,11 @@ def _digest(text: str) -> str:
 def _as_read(work: Work, known: list[Setting]) -> Setting:
     """The setting that is being agreed, as this run has read it; RefusedError where it was not read."""
     path, name = str(work.grounds.parameters["path"]), work.grounds.element.name
-    found = re.fullmatch(r"(\d+) (\S+) (\d+) regular.*", work.seen.get(STAT, "").strip())
+    found, kind = _of_stat(work.seen.get(STAT, ""))
     digest = _digest(work.seen.get(SUM, ""))
-    if not found or digest == "unread":
+    if not kind.startswith("regular") or digest == "unread":
         raise RefusedError(f"{path} was not read in this run, or is no regular file", next="run step read again")
-    mode, owner, size = found.groups()
-    agreed = {"sha256": digest, "size": int(size), "mode": mode, "owner": owner}
+    agreed = {"sha256": digest, **found}
     before = next((s for s in known if s.path == path), None)
     made = Setting("", work.grounds.platform.name, name, path, agreed, "agreed", "", [])
     return replace(before, agreed=agreed) if before else made
