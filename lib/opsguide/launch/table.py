@@ -42,7 +42,7 @@ def as_text(edition: Edition, here: Callable[[Activity], bool] = is_here) -> lis
     notes = [
         "",
         f"edition {edition.name}, sha256 {edition.digest[:16]}…: {said}",
-        "*  its runbook is here; the others are still to come",
+        "*  its runbook is here" + ("" if all(map(here, edition.activities)) else "; the others are still to come"),
         f"{kinds.OPERATIONS}: contact {kinds.SUPPORT}; `opsguide run` writes the request",
         f"note 1: {kinds.NOTE_1}",
         f"note 2: {kinds.NOTE_2}",
