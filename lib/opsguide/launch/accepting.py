@@ -15,7 +15,7 @@ from typing import Any
 from opsguide.errors import InputError
 from opsguide.guide.durations import duration
 from opsguide.launch import prove
-from opsguide.launch.setting import Setting
+from opsguide.launch.setting import Setting, saying
 from opsguide.record import journal, visible
 from opsguide.record.verify import request_of
 
@@ -43,10 +43,9 @@ def accepted(setting: Setting, path: Path, told: dict[str, Any], hold_all: bool,
     looks += [{"what": {"services": True}, "on": mapped}] if mapped else []
     why = f"acceptance test of hand-off {path.name}"
 
-    def say(lines: list[str]) -> None:
-        print("\n".join(lines), file=out, flush=True)
-
-    outcome = prove.looked(setting, intent, [*tests, *looks], say, why, "opsguide handoff confirm", confirms=path.name)
+    outcome = prove.looked(
+        setting, intent, [*tests, *looks], saying(out), why, "opsguide handoff confirm", confirms=path.name
+    )
     record = Path(outcome.record)
     return {"run": outcome.run, "exit": outcome.exit, "words": outcome.words, "record": outcome.record,
             "person": json.loads((record / "intent.json").read_bytes())["person"]["name"],

@@ -20,7 +20,7 @@ from opsguide.guide import custom
 from opsguide.launch import prove, sending
 from opsguide.launch.columns import aligned
 from opsguide.launch.complete import elements
-from opsguide.launch.setting import Group, Setting, json_option, pass_setting, print_error, print_json
+from opsguide.launch.setting import Group, Setting, json_option, pass_setting, print_error, print_json, saying
 from opsguide.record import register
 from opsguide.record.journal import read
 
@@ -123,11 +123,8 @@ def _checked(setting: Setting, element: str, out: Any) -> dict[str, Any]:
     """The check of one element, in a run of its own; what kept it from beginning is told as its end."""
     intent = {"activity": {"slug": custom.SLUG}, "parameters": {"element": element, "action": custom.CHECK}}
 
-    def say(lines: list[str]) -> None:
-        print("\n".join(lines), file=out, flush=True)
-
     try:
-        outcome = prove.looked(setting, intent, [LOOK], say, "check of the register", "opsguide custom check")
+        outcome = prove.looked(setting, intent, [LOOK], saying(out), "check of the register", "opsguide custom check")
     except OpsguideError as error:
         print_error(error)
         return {"element": element, "state": "not-run", "exit": error.exit_code, "words": error.words}

@@ -22,7 +22,7 @@ from opsguide.launch import given as giving
 from opsguide.launch.asked import Asked
 from opsguide.launch.complete import activities, elements, parameters, runs
 from opsguide.launch.outcome import APPEAR_SECONDS, FULL_SECONDS, SEAL_SECONDS, Outcome, find, of, sealed
-from opsguide.launch.setting import Command, Setting, json_option, print_error, print_json
+from opsguide.launch.setting import Command, Setting, json_option, print_error, print_json, saying
 
 
 def asking_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -179,15 +179,11 @@ def _refused(setting: Setting, asked: Asked, launch: str, since: datetime, shown
     """Ask the broker for a cell that is N/A: it refuses, and the refusal gets its sealed record."""
     from opsguide.wire import Client
 
-    def say(lines: list[str]) -> None:
-        if shown:
-            print("\n".join(lines), file=shown, flush=True)
-
     request = {"do": "begin", "activity": asked.activity.slug, "parameters": asked.values, "launch": launch,
                "batch": os.environ.get("OPSGUIDE_BATCH", "")}  # fmt: skip
     client = Client(setting.platform_file(), setting.records(), "opsguide run")
     try:
-        client.ask(request, say)
+        client.ask(request, saying(shown))
         raise OpsguideError("the broker did not refuse a cell that is N/A", where=asked.decision.words)
     except OpsguideError as error:
         folder = find(setting.records(), launch, since)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,16 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 def print_json(value: Any) -> None:
     """JSON for machines, on standard output."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace"))
+
+
+def saying(out: Any) -> Callable[[list[str]], None]:
+    """What prints the broker's lines as they come; nothing where `out` is None."""
+
+    def say(lines: list[str]) -> None:
+        if out:
+            print("\n".join(lines), file=out, flush=True)
+
+    return say
 
 
 def print_error(error: OpsguideError) -> None:
