@@ -194,7 +194,9 @@ def _database(layer: Path, base: Path) -> None:
     text = "CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket = 'root', @skip_auth_anonymous = 1;\n"
     text += "".join(file.read_text() for file in tables)
     text += (layer / LIBRARY / "database.sql").read_text().replace("@PASSWORD@", password)
-    line = ["unshare", "--mount", "sh", "-ec", 'mount --bind "$1" "$0/mnt"; exec chroot "$0" mariadbd $2', base, layer]
+    # A server that starts removes the temporary tables of any other in its /tmp, and the base's is everybody's.
+    script = 'mount --bind "$1" "$0/mnt"; mount -t tmpfs none "$0/tmp"; exec chroot "$0" mariadbd $2'
+    line = ["unshare", "--mount", "sh", "-ec", script, base, layer]
     options = f"--defaults-file=/mnt/{SETTINGS} --datadir=/mnt/var/lib/mysql --disable-log-bin --bootstrap"
     made = subprocess.run([*map(str, line), options], input=text, env={"PATH": PATH}, capture_output=True, text=True)
     if made.returncode:
