@@ -38,18 +38,27 @@ def socket_in(namespace: int) -> socket.socket:
             libc.setns(own.fileno(), CLONE_NEWNET)
 
 
+def door_in(namespace: int, address: tuple[str, int]) -> socket.socket:
+    """A socket bound inside that namespace, also where its loopback is not up yet; OSError when it cannot be."""
+    door = socket_in(namespace)
+    try:
+        door.setsockopt(socket.SOL_IP, IP_FREEBIND, 1)
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind(address)
+    except OSError as error:
+        door.close()
+        raise OSError(f"cannot listen on {address[0]}:{address[1]}: {error.strerror}") from None
+    return door
+
+
 async def listen(namespace: int) -> list[asyncio.Server]:
     """Serve all those addresses in the network namespace of a host."""
     ways: dict[tuple[str, int], Way] = {(API_ADDRESS, API_PORT): _to_the_platform}
     ways |= {(one.front, HTTPS): partial(_to_container, one) for one in CONTAINERS if one.front}
-    return [await _listen(socket_in(namespace), address, way) for address, way in ways.items()]
-
-
-async def _listen(door: socket.socket, address: tuple[str, int], way: Way) -> asyncio.Server:
-    door.setsockopt(socket.SOL_IP, IP_FREEBIND, 1)
-    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    door.bind(address)
-    return await asyncio.start_server(partial(_carry, way), sock=door)
+    return [
+        await asyncio.start_server(partial(_carry, way), sock=door_in(namespace, address))
+        for address, way in ways.items()
+    ]
 
 
 async def _to_the_platform() -> Streams:

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 
 from opsguide_lab import control, inward
 from opsguide_lab.control import Answer
-from opsguide_lab.inward import socket_in
+from opsguide_lab.inward import door_in, socket_in
 from opsguide_lab.places import RELAY_SOCKET
 from opsguide_lab.topology import PORT
 
@@ -86,13 +86,7 @@ class Wire:
             os.close(own)
 
     def _open_door(self, namespace: int) -> socket.socket:
-        door = socket_in(namespace)
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            door.bind((self.address, PORT))
-        except OSError as error:
-            door.close()
-            raise OSError(f"{self.address}:{PORT} is taken by another process ({error.strerror})") from None
+        door = door_in(namespace, (self.address, PORT))
         door.listen(256)
         return door
 

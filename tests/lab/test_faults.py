@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,6 +38,30 @@ def test_a_client_that_goes_in_mid_greeting_does_not_break_the_next_one(broken: 
             time.sleep(number % 7 / 1000)
             line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         assert banner(5).startswith(b"SSH-2.0")
+
+
+def test_a_door_opens_in_a_namespace_whose_loopback_has_no_address_yet_and_is_kept_when_it_has(lab: Any) -> None:
+    """As a host starts its local routes are there a moment before the first route is: no address can be bound then."""
+    from opsguide_lab.inward import door_in
+
+    with subprocess.Popen(["unshare", "--net", "cat"], stdin=subprocess.PIPE) as young:
+        own = Path("/proc/self/ns/net").readlink()
+        assert within(5, lambda: Path(f"/proc/{young.pid}/ns/net").readlink() != own)
+        enter = ["nsenter", "-t", str(young.pid), "--net", "bash", "-c"]
+        reach = f"exec 3<>/dev/tcp/{ADDRESS[0]}/{ADDRESS[1]}"
+        subprocess.run([*enter, "ip link set lo up; ip addr del 127.0.0.1/8 dev lo"], check=True)
+        namespace = os.open(f"/proc/{young.pid}/ns/net", os.O_RDONLY)
+        try:
+            with door_in(namespace, ADDRESS) as door:
+                door.listen()
+                assert subprocess.run([*enter, reach], stderr=subprocess.DEVNULL).returncode != 0
+                subprocess.run([*enter, f"ip addr add 127.0.0.1/8 dev lo && {reach}"], check=True)
+                with pytest.raises(OSError, match=r"cannot listen on 127\.0\.64\.5:2222: Address already in use"):
+                    door_in(namespace, ADDRESS)
+            assert Path("/proc/self/ns/net").readlink() == own
+        finally:
+            os.close(namespace)
+            young.communicate()
 
 
 def test_refuse_is_a_refused_connection(broken: Any) -> None:
