@@ -120,12 +120,23 @@ class Counter:
     def starts(self) -> int:
         return len(self.marks.read_text().splitlines()) if self.marks.exists() else 0
 
+    @property
+    def gate(self) -> Path:
+        return self.marks.with_name("go")
+
     def slow(self, seconds: float) -> None:
+        """Each start takes so long, or until `go`."""
+        self.gate.unlink(missing_ok=True)
         self.dropin.parent.mkdir(parents=True, exist_ok=True)
-        line = f"+/bin/sh -c 'echo start >> /root/starts; sleep {seconds}'"
+        wait = f'; timeout {seconds} sh -c "until test -e /root/go; do sleep 0.05; done" || true' if seconds else ""
+        line = f"+/bin/sh -c 'echo start >> /root/starts{wait}'"
         often = "[Unit]\nStartLimitIntervalSec=0\n"
         self.dropin.write_text(f"{often}[Service]\nExecStartPre={line}\n")
         self.lab.inside("uh-01", ["systemctl", "daemon-reload"])
+
+    def go(self) -> None:
+        """Let the start that waits go on, and all after it."""
+        self.gate.touch()
 
 
 def counted(lab: Any) -> Iterator[Counter]:
@@ -136,6 +147,8 @@ def counted(lab: Any) -> Iterator[Counter]:
     made.slow(0)
     made.marks.unlink(missing_ok=True)
     yield made
+    made.go()
     made.dropin.unlink(missing_ok=True)
     lab.inside("uh-01", ["systemctl", "daemon-reload"])
     lab.inside("uh-01", ["systemctl", "restart", UNIT])
+    made.gate.unlink()

@@ -78,13 +78,14 @@ def test_a_broker_killed_before_the_change_closes_as_interrupted_and_sends_nothi
 
 
 def test_a_broker_killed_in_the_change_leaves_it_unknown_and_held_for_everybody(desk: Desk, hand, counter) -> None:
-    counter.slow(1.5)
+    counter.slow(30)
     run = hand()
     run.up_to("drain")
     run.send("restart")
     in_change(desk)
     wait_for(lambda: counter.starts == 1, 10, "the change reached the host")
     kill_broker(desk)
+    counter.go()
     again = hand()
     again.up_to("filled")
     error = again.cell("begin")
@@ -154,12 +155,13 @@ def test_a_second_begin_in_a_kernel_seals_the_first_run(desk: Desk, hand, counte
 
 
 def test_the_stop_button_ends_a_look_at_once_and_lets_a_change_come_to_its_end(desk: Desk, hand, counter) -> None:
-    counter.slow(1.5)
+    counter.slow(30)
     run = hand()
     run.up_to("drain")
     message = run.send("restart")
     in_change(desk)
     run.manager.interrupt_kernel()
+    counter.go()
     assert "KeyboardInterrupt" in run.wait(message)
     record = desk.record()
     number = record.sent("change")[0]["command"]

@@ -73,10 +73,11 @@ def test_three_ways_to_run_leave_three_equal_records(desk: Desk, hand, counter: 
 
 
 def test_of_two_runs_at_once_one_is_refused_before_anything_is_sent(desk: Desk, counter: Counter) -> None:
-    first = begin_change(desk, counter, str(BINARIES / "opsguide"), *RUN)
+    first = begin_change(desk, counter, str(BINARIES / "opsguide"), *RUN, seconds=60)
     second = desk(*RUN)
     assert second.code == 7, second
     assert "locked" in second.out + second.err
+    counter.go()
     first.communicate(timeout=60)
     assert (first.returncode, counter.starts) == (0, 1)
     states = sorted((Record(p).state, len(Record(p).sent())) for p in desk.folders())
@@ -85,11 +86,12 @@ def test_of_two_runs_at_once_one_is_refused_before_anything_is_sent(desk: Desk, 
 
 
 def test_a_run_on_a_host_and_one_on_its_container_exclude_each_other(desk: Desk, counter: Counter) -> None:
-    first = begin_change(desk, counter, str(BINARIES / "opsguide"), *RUN, seconds=6)
+    first = begin_change(desk, counter, str(BINARIES / "opsguide"), *RUN, seconds=60)
     other = desk("run", "restarting-processes", "--on", "node101", "-p", "service=nginx", "--reason", "test")
     assert other.code == 7, other
     elsewhere = desk("plan", "restarting-processes", "--on", "node201", "-p", "service=nginx")
     assert elsewhere.code == 0, elsewhere
+    counter.go()
     first.communicate(timeout=60)
     assert first.returncode == 0
 

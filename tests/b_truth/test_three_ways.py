@@ -45,15 +45,16 @@ def test_a_launcher_whose_kernel_is_killed_in_the_change_leaves_one_known_change
 def test_a_change_cell_over_its_time_is_stopped_and_its_change_is_known(
     desk: Desk, counter: Counter, tmp_path: Path, way: str, option: str
 ) -> None:
-    process = begin_change(desk, counter, *launcher(way, tmp_path), option, "3", seconds=6)
+    process = begin_change(desk, counter, *launcher(way, tmp_path), option, "6", seconds=60)
     kernels = kernels_of(process.pid)
     assert kernels
+    wait_for(lambda: all(gone(pid) for pid in kernels), 30, "the kernels are gone")
+    counter.go()
     out, err = process.communicate(timeout=60)
     assert process.returncode not in (0, None), out + err
     record = sealed(desk)
     assert record.state == "interrupted"
     assert (counter.starts, answers_of_change(record)) == (1, ["ok"])
-    wait_for(lambda: all(gone(pid) for pid in kernels), 20, "the kernels are gone")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL])
@@ -84,10 +85,11 @@ def test_a_broker_killed_under_a_launcher_leaves_the_truth(
     desk: Desk, counter: Counter, tmp_path: Path, way: str, moment: str
 ) -> None:
     come, state, starts = MOMENTS[moment]
-    counter.slow(1.5)
+    counter.slow(30 if moment == "during" else 1.5)
     process = desk.start(*launcher(way, tmp_path, settle="5 s"))
     wait_for(lambda: come(desk, counter), 30, f"the moment {moment} the change")
     os.kill(desk.record().intent["broker"]["pid"], signal.SIGKILL)
+    counter.go()
     out, err = process.communicate(timeout=60)
     assert process.returncode == (1 if way == "papermill" else 5), out + err
     assert "the broker ended in mid-run" in out + err
@@ -108,8 +110,9 @@ def settle(desk: Desk, record: Record) -> None:
 @pytest.fixture
 def unknown(desk: Desk, counter: Counter) -> Record:
     """A run whose change nobody knows."""
-    process = begin_change(desk, counter, *OURS, seconds=1)
+    process = begin_change(desk, counter, *OURS, seconds=30)
     os.kill(desk.record().intent["broker"]["pid"], signal.SIGKILL)
+    counter.go()
     process.communicate(timeout=60)
     desk("verify", "last")
     return sealed(desk, 0)
@@ -154,11 +157,12 @@ def test_a_second_run_by_stock_papermill_or_by_hand_is_refused_while_the_first_g
 ) -> None:
     by_hand = hand()
     by_hand.up_to("filled")
-    first = begin_change(desk, counter, *OURS, seconds=5)
+    first = begin_change(desk, counter, *OURS, seconds=60)
     second = desk.run(*launcher("papermill", tmp_path))
     assert second.code == 1, second
     assert "locked by another run" in second.err
     assert "LockedError" in by_hand.cell("begin")
+    counter.go()
     first.communicate(timeout=60)
     assert (first.returncode, counter.starts) == (0, 1)
     told = sorted((Record(p).state, len(Record(p).sent())) for p in desk.folders())

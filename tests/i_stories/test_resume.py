@@ -149,10 +149,11 @@ def test_what_no_longer_holds_fails_and_only_running_its_step_again_sends_it(des
 
 def crashed(desk: Desk, counter) -> str:
     """A run whose broker was killed in its change: nobody knows."""
-    counter.slow(2)
+    counter.slow(30)
     process = desk.start(str(BINARIES / "opsguide"), *RUN)
     wait_for(lambda: counter.starts, 30, "the change reached the host")
     os.kill(desk.record().intent["broker"]["pid"], signal.SIGKILL)
+    counter.go()
     process.communicate(timeout=60)
     assert process.returncode == 5
     desk("verify", "last")

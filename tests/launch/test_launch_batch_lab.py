@@ -149,7 +149,7 @@ def test_ctrl_c_lets_the_change_come_to_its_end_and_starts_nothing_more(
 def test_the_record_of_a_killed_batch_is_closed_with_the_truth_when_its_rows_have_ended(
     desk: Desk, tmp_path: Path, counter: Counter
 ) -> None:
-    counter.slow(3)
+    counter.slow(60)
     process = desk.start(str(BINARIES / "opsguide"), "batch", str(sheet(tmp_path, "uh-01", "uh-02")))
     wait_for(lambda: counter.starts == 1, 60)
     process.kill()
@@ -158,6 +158,7 @@ def test_the_record_of_a_killed_batch_is_closed_with_the_truth_when_its_rows_hav
     assert json.loads(early.out)[0]["state"] == "running", "its row still goes on"
     assert "still goes on" in early.err
     assert desk("verify", "--all").code == 0
+    counter.go()
     wait_for(lambda: told(desk)["state"] != "running", 60)
     found = told(desk)
     assert (found["state"], found["exit"]) == ("interrupted", 5)
