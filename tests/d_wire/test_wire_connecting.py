@@ -283,7 +283,7 @@ def test_the_deadline_of_a_command_covers_connecting(relayed: tuple[Sshd, Relay]
     relay.stall()
     begun = time.monotonic()
     error = refusal(server.settings, server.element(relay.port), patience=20, deadline=1)
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 5
     assert "nothing" in error.words
     assert server.sessions == 0
 

@@ -144,7 +144,7 @@ def test_a_full_waiting_room_is_told_after_three_knocks(
     answers = together(opened(server), server, ["true"] * 5)
     assert all(isinstance(a, UnreachableError) for a in answers)
     assert all("MaxStartups" in f"{a}" for a in answers)
-    assert 1 < time.monotonic() - begun < 4
+    assert 1 < time.monotonic() - begun < 8
     assert server.knocks <= 2 + 3, "five commands share three knocks"
     assert server.sessions == 0
 

