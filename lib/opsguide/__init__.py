@@ -7,7 +7,7 @@ __version__ = "0.1.0"
 from typing import TYPE_CHECKING, Any
 
 from opsguide.notebook.accounts import days_until, jca_accounts, panel_steps
-from opsguide.notebook.backups import coverage, expired, latest, newest
+from opsguide.notebook.backups import coverage, expired, latest, newest, outdated
 from opsguide.notebook.expect import (
     amend,
     api,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "amend", "api", "as_agreed", "at_least", "at_most", "begin", "coverage", "days_until", "differs_from", "equals",
     "exits", "expired", "healthy", "jca_accounts", "lacks", "latest", "matches", "memory_given", "newest", "nothing",
-    "only", "panel_steps", "register", "resource_value", "says", "services",
+    "only", "outdated", "panel_steps", "register", "resource_value", "says", "services",
 ]  # fmt: skip
 
 

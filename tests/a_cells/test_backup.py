@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import tarfile
 import time
 from collections.abc import Iterator
@@ -21,7 +22,8 @@ from stepping import Stepped, stepped
 pytestmark = pytest.mark.lab
 BOOK = "24-backup-and-restore.ipynb"
 STORE = "vz/vmprivate/backups"
-CLEAN = "cd /vz/vmprivate/backups && rm -rf *-*-*-* host-config digests; rm -f /vz/private/*/fail-backup; " \
+CLEAN = "cd /vz/vmprivate/backups && rm -rf *-*-*-* host-config digests; " \
+        "rm -f /vz/private/*/fail-backup /vz/vmprivate/*/disk /etc/vz/backup.conf; " \
         "! vzctl status restore-test | grep -q exist || { prlctl umount restore-test; prlctl delete restore-test; }"  # fmt: skip
 MOTD = "etc/motd"
 CANARY = "Kanarie-2424-zz"
@@ -200,6 +202,115 @@ def test_a_copy_is_compared_and_gone_and_one_of_a_damaged_backup_names_the_file(
     assert undone == {"prlctl delete restore-test", "prlctl umount restore-test"}
 
 
+def told(archive: Path, **more: Any) -> None:
+    """What the store keeps of a backup, changed."""
+    info = archive.parent / "info.json"
+    info.write_text(json.dumps({**json.loads(info.read_text()), **more}))
+
+
+def said(desk: Desk, word: str) -> list[str]:
+    """The answers of the commands that hold a word."""
+    return [str(desk.record().answer(e["command"])) for e in desk.record().sent() if word in e["template"]]
+
+
+def test_chosen_is_a_backup_that_this_host_made_lies_in_the_store_and_is_of_this_container_alone(
+    desk: Desk, lab: Any
+) -> None:
+    lab.inside("uh-01", ["bash", "-c", "prlctl backup 101 -f; prlctl backup 101 -f"])
+    older, newer = saved(lab, "uh-01", "node101")
+    aged(older, 1)
+    wish = {**given("test-restore", container="node101", confirm="node101"), "mode": "plan"}
+    conf = newer.parent / "ve.conf"
+    right = conf.read_text()
+    conf.write_text(right.replace("node1001-", "node1002-"))
+    assert "is of this container alone" in str(stepped(desk, BOOK, "choose", **wish)), "the older one is of it"
+    conf.rename(conf.with_name("gone"))
+    assert "lies in the store" in str(stepped(desk, BOOK, "choose", **wish))
+    conf.write_text(right)
+    told(newer, node="uh-02")
+    one = Stepped(desk, BOOK, wish)
+    assert one.run("choose") is None
+    one.close()
+    assert [c.backup for c in one.names["chosen"]] == [older.parent.parent.name], "the latest of this host"
+    named = Stepped(desk, BOOK, {**wish, "backup_id": newer.parent.parent.name})
+    assert named.run("choose") is None
+    named.close()
+    wait_for(lambda: desk.record().sealed, 30)
+
+
+def test_a_virtual_machine_counts_when_the_room_is_asked_for(desk: Desk, lab: Any) -> None:
+    used = sum(map(int, lab.inside("uh-01", ["vzlist", "-a", "-H", "-o", "diskspace"]).stdout.split()))
+    (lab.host_root("uh-01") / "vz/vmprivate/win2019-1/disk").write_bytes(b"x" * (32 << 20))
+    small = f"mount -t tmpfs -o size={used + (16 << 10)}k tmpfs /vz/vmprivate/backups; touch /vz/vmprivate/backups/backup-store"
+    lab.inside("uh-01", ["bash", "-c", small])
+    try:
+        wish = {**given("backup", room=1.0), "mode": "plan"}
+        error = stepped(desk, BOOK, "room", **wish)
+        (lab.host_root("uh-01") / "vz/vmprivate/win2019-1/disk").unlink()
+        without = stepped(desk, BOOK, "room", **wish)
+    finally:
+        lab.inside("uh-01", ["umount", "/vz/vmprivate/backups"])
+    assert "the store has room for a full backup of all of it" in str(error)
+    assert without is None, without
+
+
+def test_a_backup_server_that_is_set_is_named_and_nothing_is_saved_past_it(desk: Desk, lab: Any) -> None:
+    lab.inside("uh-01", ["prlsrvctl", "set", "--backup-storage", "root@10.64.9.9"])
+    error = stepped(desk, BOOK, **given("backup", label="x"))
+    assert "no backup server is set" in str(error)
+    judged = [e for e in desk.record().events("require") if not e["met"]]
+    assert "Default backup storage: root@10.64.9.9" in judged[0]["inputs"]["server"]
+    assert not desk.record().sent("change")
+    assert [p.name for p in (lab.host_root("uh-01") / STORE).iterdir()] == ["backup-store"]
+
+
+def test_a_container_that_was_down_ends_down_and_a_suspended_one_is_left_alone(desk: Desk, lab: Any) -> None:
+    (lab.container_root("node101") / MOTD).write_text("as of the backup\n")
+    backed_up(lab)
+    (lab.container_root("node101") / MOTD).write_text("spoilt\n")
+    wish, status = given("restore", container="node101", confirm="node101"), ["vzctl", "status", "101"]
+    dump = lab.host_root("uh-01") / "vz/dump/Dump.101"
+    lab.inside("uh-01", ["prlctl", "suspend", "101"])
+    try:
+        error = stepped(desk, BOOK, **wish)
+        assert "the container runs or is down" in str(error)
+        assert dump.exists()
+        assert not desk.record().sent("change")
+        dump.unlink()
+        assert "has no service to ask" in str(stepped(desk, BOOK, **wish, service="nginx"))
+        assert not desk.record().sent("change")
+        assert stepped(desk, BOOK, **wish) is None
+        assert [t.split()[1] for t in lines(desk)] == ["backup", "restore"]
+        assert (on_disk(lab, 101) / MOTD).read_bytes() == b"as of the backup\n"
+        assert lab.inside("uh-01", status).stdout.split()[-1] == "down"
+    finally:
+        dump.unlink(missing_ok=True)
+        lab.inside("uh-01", ["prlctl", "start", "101"])
+
+
+def test_the_service_is_asked_when_files_differ_and_both_are_seen(desk: Desk, lab: Any) -> None:
+    (lab.container_root("node101") / MOTD).write_text("as of the backup\n")
+    archive = backed_up(lab)
+    digests = lab.host_root("uh-01") / STORE / "digests" / archive.parent.parent.name
+    wrong = [("0" * 64 + row[64:]) if row.endswith("./motd") else row for row in digests.read_text().splitlines()]
+    digests.write_text("".join(f"{row}\n" for row in wrong))
+    one = Stepped(desk, BOOK, given("restore", container="node101", confirm="node101", service="nginx"))
+    probe = one.cells["probe"]
+    assert one.run("start") is None
+    lab.inside("node101", ["systemctl", "stop", "nginx"])
+    one.cells["probe"] = probe.replace("2 min", "1 s")
+    error = one.run()
+    assert "is-active" in str(vars(error)), error
+    assert "./motd: FAILED" in said(desk, "compare")[-1], "what differs is on the screen above it"
+    lab.inside("node101", ["systemctl", "start", "nginx"])
+    one.cells = {"probe": probe, **one.cells}
+    error = one.run()
+    one.close()
+    wait_for(lambda: desk.record().sealed, 30)
+    assert "./motd: FAILED" in str(vars(error)), "an active service does not hide it"
+    assert "'state': 'ok'" in said(desk, "is-active")[-1]
+
+
 def test_one_that_fails_does_not_keep_the_others_from_being_saved(desk: Desk, lab: Any) -> None:
     trap = lab.host_root("uh-01") / "vz/private/102/fail-backup"
     trap.touch()
@@ -222,11 +333,44 @@ def test_expired_chains_go_oldest_first_and_the_last_good_full_one_stays(desk: D
     (only,) = saved(lab, "uh-01", "node102")
     for archive, days in ((oldest, 41), (more, 40), (newer, 20), (only, 90)):
         aged(archive, days)
+    chain, store = oldest.parent.parent.name, lab.host_root("uh-01") / STORE
+    kept = {newer.parent.parent.name, only.parent.parent.name}
+    (store / "digests").mkdir()
+    for name in (chain, f"{chain}.2", *kept):
+        (store / "digests" / name).write_text("x\n")
     assert stepped(desk, BOOK, **given("prune")) is None
     gone = [e["slots"]["backup"] for e in desk.record().sent("change")]
-    chain = oldest.parent.parent.name
-    assert gone == [f"{chain}.2", chain]
+    assert gone == [f"{chain}.2", chain] * 2
     assert (saved(lab, "uh-01", "node101"), saved(lab, "uh-01", "node102")) == ([newer], [only])
+    assert {p.name for p in (store / "digests").iterdir()} == kept
+
+
+def test_old_archives_of_a_host_go_and_what_is_no_day_of_its_own_or_the_last_good_one_stays(
+    desk: Desk, lab: Any
+) -> None:
+    folder = lab.host_root("uh-01") / STORE / "host-config"
+    folder.mkdir()
+    parts = ("packages", "cmdline", "disks", "tar.gz", "sha256")
+    for name, days in {"uh-01-2026-01-01": 60, "uh-01-2026-02-02": 30, "uh-01-2026-03-03": 20, "uh-01-ticket-1": 60,
+                       "uh-01-b-2026-01-01": 60, "ih-01-2026-01-01": 60}.items():  # fmt: skip
+        for part in parts[:-1]:
+            (folder / f"{name}.{part}").write_text(f"{name} {part}\n")
+        sums = [
+            f"{hashlib.sha256((folder / f'{name}.{p}').read_bytes()).hexdigest()}  {name}.{p}\n" for p in parts[:-1]
+        ]
+        (folder / f"{name}.sha256").write_text("".join(sums))
+        for part in parts:
+            os.utime(folder / f"{name}.{part}", (time.time() - days * 86400,) * 2)
+    before = {p.name for p in folder.iterdir()}
+    good, made = folder / "uh-01-2026-03-03.packages", (folder / "uh-01-2026-03-03.tar.gz").stat().st_mtime
+    good.write_text("damaged\n")
+    assert "sha256sum" in str(vars(stepped(desk, BOOK, **given("prune")) or object))
+    assert {p.name for p in folder.iterdir()} == before, "the last one is not whole"
+    good.write_text("uh-01-2026-03-03 packages\n")
+    assert stepped(desk, BOOK, **given("prune")) is None
+    gone = {f"uh-01-{day}.{part}" for day in ("2026-01-01", "2026-02-02") for part in parts}
+    assert {p.name for p in folder.iterdir()} == before - gone
+    assert (folder / "uh-01-2026-03-03.tar.gz").stat().st_mtime == made
 
 
 def test_a_report_names_what_has_no_fresh_backup(desk: Desk, lab: Any) -> None:

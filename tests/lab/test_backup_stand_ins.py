@@ -74,4 +74,7 @@ def test_the_backup_path_is_set_and_told(sh: Any) -> None:
     assert sh(f"ls {STORE}")[1] == "backup-store\n"
     assert sh("rm -r /tmp/elsewhere; prlctl backup-list")[0] == 255
     assert sh("prlsrvctl set --backup-path relative")[0] == 255
+    assert "storage" not in sh("prlsrvctl info")[1]
+    assert sh("prlsrvctl set --backup-storage root@10.64.9.9; prlctl backup 201")[0] == 255
+    assert "Default backup storage: root@10.64.9.9\nBackup path: /tmp/elsewhere\n" in sh("prlsrvctl info")[1]
     assert sh("prlsrvctl info --license")[1].startswith('License: state="ACTIVE"')

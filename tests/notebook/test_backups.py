@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from opsguide import coverage, expired, latest, newest
+from opsguide import coverage, expired, latest, newest, outdated
 from opsguide.errors import InputError
 from opsguide.notebook.backups import usable
 from opsguide.notebook.readings import Later
@@ -28,6 +28,13 @@ class Backup(NamedTuple):
     time: str
     kind: str
     size: str
+
+
+class Archive(NamedTuple):
+    archive: str
+    size: str
+    day: str
+    time: str
 
 
 A, B = Source("aa", "CT", "shop"), Source("bb", "CT", "blog")
@@ -86,8 +93,24 @@ def test_the_latest_or_the_named_one_is_chosen_and_a_later_reading_stays_one() -
     assert names(latest(found, [A, B])) == ["y", "b"]
     assert names(latest(found, [A], "x")) == ["x"]
     assert latest(found, [A], "b") == [], "that is another container's"
+    twice = [made("aa", "y", "2026-11-27"), made("aa", "z", "2026-11-27"), made("aa", "x", "2026-11-20")]
+    assert names(latest(twice, [A])) == ["y", "z"], "in doubt both: one must be named"
+    assert names(latest([*twice, made("aa", "y", "2026-11-27")], [A], "y")) == ["y", "y"]
     later = Later(1)
     assert latest(later, [A]) is later
+
+
+def test_an_archive_is_outdated_by_the_time_it_was_made_and_the_latest_never() -> None:
+    def archive(day: str, time: str = "03:00:00.5000000000") -> Archive:
+        return Archive(f"uh-01-{day}.tar.gz", "99", day, time)
+
+    found = [archive("2026-11-14", "03:00:00.0000000000"), archive("2026-01-02"), archive("2026-11-13"),
+             archive("2026-01-01"), archive("2026-11-14", "02:59:59.9999999999")]  # fmt: skip
+    old, last = outdated(found, NOW, 14)
+    assert [a.day for a in old] == ["2026-01-01", "2026-01-02", "2026-11-13", "2026-11-14"]
+    assert last == [found[0]]
+    assert outdated(found[1:2], NOW, 14) == ([], found[1:2])
+    assert outdated([], NOW, 14) == ([], [])
 
 
 def test_the_newest_is_told_by_day_and_time() -> None:

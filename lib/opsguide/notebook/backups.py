@@ -5,6 +5,8 @@
 - The chain with the latest usable full backup of a container is never expired, however old it is.
 - Another chain is expired when the last backup in it is older than the days that are kept. The oldest chain goes first,
   and each from its end, so that nothing stands that cannot be restored.
+- The latest backup is one only when no other has its second: in doubt both are given.
+- The latest archive of a host's configuration is never outdated, however old it is.
 - Rows have the columns uuid, backup, node, day, time, kind, size, without braces; times are the host's own.
 """
 
@@ -49,13 +51,13 @@ def usable(backups: list[Any]) -> list[Any]:
 
 
 def latest(backups: Any, sources: list[Any], named: str = "") -> Any:
-    """The latest usable backup of each source, or the one that is `named`; a later reading stays one."""
+    """The latest usable backups of each source, or those that are so `named`; a later reading stays one."""
     if isinstance(backups, Later):
         return backups
     found = []
     for one in sources:
         mine = [b for b in usable(backups) if b.uuid == one.uuid and named in ("", b.backup)]
-        found += sorted(mine, key=_at)[-1:]
+        found += [b for b in mine if _at(b) == newest(mine)]
     return found
 
 
@@ -68,6 +70,12 @@ def expired(backups: list[Any], now: str, days: int) -> list[Any]:
     limit = _moment(now) - timedelta(days=days)
     old = [c for name, c in chains.items() if name not in keep and _moment(_at(c[-1])) < limit]
     return [one for chain in sorted(old, key=lambda c: _at(c[0])) for one in reversed(chain)]
+
+
+def outdated(archives: list[Any], now: str, days: int) -> tuple[list[Any], list[Any]]:
+    """Rows (archive, …, day, time): those made over `days` before `now`, oldest first, and the latest, which stays."""
+    made, limit = sorted(archives, key=_at), _moment(now) - timedelta(days=days)
+    return [a for a in made[:-1] if _moment(_at(a)[:19]) < limit], made[-1:]
 
 
 def _latest_full(backups: list[Any]) -> list[Any]:

@@ -9,6 +9,7 @@ Rules:
   becomes a container with a number and an identifier of its own; address and ONBOOT are those of the old one.
 - With a backup go the increments that build on it (--keep-chain is not known here).
 - A file `fail-backup` in the private area makes its backup fail.
+- Where a backup server is set, all goes there and nothing to the path. The lab has none: it does not answer.
 """
 
 # Imports are few for the reason that containers.py gives.
@@ -56,11 +57,17 @@ class Source:
         return bool(json.loads(ct.text_of(f"{self.home}/vm.json"))["status"] != "stopped")
 
 
+def settings() -> dict[str, str]:
+    """What `prlsrvctl set` left: BACKUP_PATH, and BACKUP_STORAGE where a server is set."""
+    lines = ct.text_of(SETTINGS).splitlines() if os.path.exists(SETTINGS) else []
+    return {"BACKUP_PATH": DEFAULT_PATH, **{k: v.strip('"') for k, _, v in (line.partition("=") for line in lines)}}
+
+
 def path() -> str:
-    """Where backups go, as `prlsrvctl set --backup-path` left it."""
-    if not os.path.exists(SETTINGS):
-        return DEFAULT_PATH
-    return ct.text_of(SETTINGS).strip().partition("=")[2].strip('"')
+    """The folder that backups go to; Refusal where they go to a server."""
+    if server := settings().get("BACKUP_STORAGE"):
+        raise ct.Refusal(FAILED, f"Failed to connect to the backup server {server}")
+    return settings()["BACKUP_PATH"]
 
 
 def sources() -> list[Source]:
@@ -149,6 +156,7 @@ def _describe(source: Source, place: str, base: str, number: int, description: s
         shutil.copy(os.path.realpath(source.one.file), f"{place}/ve.conf")
     told = {
         "uuid": source.uuid, "name": source.name, "backup": base, "number": number, "description": description,
+        "node": os.uname().nodename,
         "at": time.time(), "date": time.strftime("%Y-%m-%d %H:%M:%S"), "size": os.path.getsize(f"{place}/data.tar"),
     }  # fmt: skip
     with open(f"{place}/info.json", "w") as file:
@@ -168,7 +176,7 @@ def show(words: list[str]) -> int:
     for one in listed():
         if wanted in ("", one["uuid"]) and ("--localvms" not in given or one["uuid"] in here):
             kind = "f" if one["number"] == 1 else "i"
-            cells = [f"{{{one['uuid']}}}", _shown(one["backup"], one["number"]), os.uname().nodename, one["date"], kind]
+            cells = [f"{{{one['uuid']}}}", _shown(one["backup"], one["number"]), one["node"], one["date"], kind]
             row = " ".join(cell.ljust(width) for cell, (_, width) in zip(cells, COLUMNS, strict=False))
             print(f"{row} {one['size']}" + (f" {one['description']}" if "-f" in given else ""))
     return 0

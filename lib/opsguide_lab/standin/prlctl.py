@@ -1,6 +1,6 @@
 """Stand-in for prlctl of the opsguide practice platform: NOT the real program.
 
-usage: prlctl list [-a] [-H] [-j] [-o COLUMN,...] [--vmtype ct|vm|all] | list -i -j [ID]
+usage: prlctl list [-a] [-H] [-j] [-o COLUMN,...] [--vmtype ct|vm|all] | list -i -j [--vmtype ct|vm|all] [ID]
        prlctl start ID | stop ID [--kill] | restart ID | suspend ID | resume ID
        prlctl status ID | exec ID COMMAND...   (the command is not given to a shell) | set ID [--memsize SIZE]
        [--swappages SIZE] [--memguarantee PERCENT|auto] [--cpus N] [--cpulimit PERCENT] [--cpuunits N] [--iolimit SIZE]
@@ -49,7 +49,7 @@ def _list(words: list[str]) -> int:
     everything = any(w.startswith("-") and not w.startswith("--") and "a" in w for w in words) or "--all" in words
     kind = words[words.index("--vmtype") + 1].upper() if "--vmtype" in words else "ALL"
     if "-i" in words or "--info" in words:
-        return _info([w for w in words if not w.startswith("-")])
+        return _info([w for w in words if not w.startswith("-") and w.upper() != kind], kind)
     found = [_row(c) for c in ct.all_containers()] + [{c: str(m[c]) for c in COLUMNS} for m in _machines()]
     rows = [r for r in found if (everything or r["status"] == "running") and kind in ("ALL", r["type"])]
     columns = words[words.index("-o") + 1].split(",") if "-o" in words else list(COLUMNS)
@@ -73,7 +73,7 @@ def _machines() -> list[dict[str, Any]]:
 
     names = sorted(os.listdir(MACHINES)) if os.path.isdir(MACHINES) else []
     texts = [ct.text_of(f"{MACHINES}/{name}/vm.json") for name in names if os.path.exists(f"{MACHINES}/{name}/vm.json")]
-    return [json.loads(text) for text in texts]
+    return [{**json.loads(text), "Home": f"{MACHINES}/{json.loads(text)['name']}/"} for text in texts]
 
 
 def _any(key: str) -> ct.Container:
@@ -84,11 +84,13 @@ def _any(key: str) -> ct.Container:
         raise ct.Refusal(FAILED, words) from None
 
 
-def _info(keys: list[str]) -> int:
+def _info(keys: list[str], kind: str) -> int:
     import json
 
-    found = [m for m in _machines() if keys[-1:] in ([m["name"]], [m["uuid"].strip("{}")], [m["uuid"]])]
-    found = found or _details(list(map(_any, keys)) or ct.all_containers())
+    machines = [] if kind == "CT" else _machines()
+    found = [m for m in machines if not keys or keys[-1] in (m["name"], m["uuid"], m["uuid"].strip("{}"))]
+    if kind != "VM" and not (keys and found):
+        found += _details(list(map(_any, keys)) or ct.all_containers())
     print(json.dumps(found, indent=4))
     return 0
 

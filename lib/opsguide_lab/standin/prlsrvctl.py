@@ -1,6 +1,6 @@
 """Stand-in for prlsrvctl of the opsguide practice platform: NOT the real program.
 
-usage: prlsrvctl info [--license] | set --backup-path PATH | backup [-f|-i]
+usage: prlsrvctl info [--license] | set --backup-path PATH | set --backup-storage USER@SERVER | backup [-f|-i]
        the state of the licence is that of /etc/vz/licence, ACTIVE without the file
 """
 
@@ -28,17 +28,21 @@ def main(argv: list[str]) -> int:
 def _do(argv: list[str]) -> int:
     if argv[:1] == ["info"]:
         if argv[1:] != ["--license"]:
-            print(f"Hostname: {os.uname().nodename}\nBackup path: {backups.path()}\nBackup mode: push")
+            kept = backups.settings()
+            server = [f"Default backup storage: {kept['BACKUP_STORAGE']}"] if kept.get("BACKUP_STORAGE") else []
+            print(f"Hostname: {os.uname().nodename}", *server, f"Backup path: {kept['BACKUP_PATH']}", sep="\n")
+            print("Backup mode: push")
         state = ct.text_of("/etc/vz/licence").strip() if os.path.exists("/etc/vz/licence") else "ACTIVE"
         print(f'License: state="{state}" type="hypervisor" max_vms=unlimited')
         return 0
     if argv[:1] == ["backup"]:
         return backups.save_all(argv[1:])
-    if argv[:2] == ["set", "--backup-path"] and len(argv) == 3:
-        if not os.path.isabs(argv[2]):
+    if argv[:1] == ["set"] and argv[1:2] in (["--backup-path"], ["--backup-storage"]) and len(argv) == 3:
+        if argv[1] == "--backup-path" and not os.path.isabs(argv[2]):
             raise ct.Refusal(backups.FAILED, f"The backup path {argv[2]} is not absolute")
+        kept = {**backups.settings(), argv[1].lstrip("-").replace("-", "_").upper(): argv[2]}
         with open(backups.SETTINGS, "w") as file:
-            file.write(f'BACKUP_PATH="{argv[2]}"\n')
+            file.writelines(f'{key}="{value}"\n' for key, value in kept.items())
         return 0
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(__doc__)
