@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from opsguide.harmless import one_line
+
 TEXTS = ("where", "command", "answer", "next")
 
 
@@ -26,9 +28,10 @@ class OpsguideError(Exception):
         OpsguideError.kinds[cls.__name__] = cls
 
     def lines(self) -> list[str]:
-        """The at most five lines that an operator reads."""
+        """The at most five lines that an operator reads; no word of a host acts, or makes a line of its own."""
         fields = (("where", self.where), ("command", self.command), ("answer", self.answer), ("next", self.next))
-        return [f"{type(self).__name__}: {self.words}", *(f"  {k + ':':9}{v}" for k, v in fields if v)]
+        first = f"{type(self).__name__}: {one_line(self.words)}"
+        return [first, *(f"  {k + ':':9}{one_line(v)}" for k, v in fields if v)]
 
     def __str__(self) -> str:
         return "\n".join(self.lines())

@@ -16,11 +16,18 @@ from opsguide.errors import InputError
 def home() -> Path:
     """The repository: the folder that holds `runbooks/` and `parameters/`."""
     named = os.environ.get("OPSGUIDE_HOME")
-    tried = [Path(named)] if named else [Path(__file__).resolve().parents[2], Path.cwd(), *Path.cwd().parents]
-    for path in tried:
+    for path in [Path(named)] if named else [Path(__file__).resolve().parents[2], *_here()]:
         if (path / "runbooks").is_dir() and (path / "parameters").is_dir():
             return path
     raise InputError("no folder with runbooks/ and parameters/ found", next="set OPSGUIDE_HOME to your clone")
+
+
+def _here() -> list[Path]:
+    """The folder that we are in and those above it; none where it has been removed."""
+    try:
+        return [Path.cwd(), *Path.cwd().parents]
+    except OSError:
+        return []
 
 
 def runbooks() -> Path:
@@ -42,4 +49,7 @@ def platform_file(name: str | None = None) -> Path:
 def records_root(name: str | None = None) -> Path:
     """The records root; it need not exist yet."""
     wanted = name or os.environ.get("OPSGUIDE_RECORDS")
-    return Path(wanted).expanduser().resolve() if wanted else home() / "records"
+    try:
+        return Path(wanted).expanduser().resolve() if wanted else home() / "records"
+    except (RuntimeError, OSError) as error:  # no such home, or we are in a folder that is gone
+        raise InputError(f"there is no place {wanted}: {error}", next="name the records root by a whole path") from None

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+import yaml
 
 from desk import REPOSITORY, Desk, wait_for
 from opsguide.guide import scopes
-from opsguide.notebook.expect import says
+from opsguide.notebook.expect import matches, says
 from raw import Raw
 
 pytestmark = pytest.mark.lab
@@ -131,3 +134,67 @@ def test_what_must_hold_is_asked_all_through_it_and_fails_when_it_ends(desk: Des
     raw.close()
     end = desk.record().events("end")[0]
     assert (end["exit"], end["words"]) == (1, "acceptance test of hand-off x: 1 of 2 not met")
+
+
+@pytest.fixture
+def guests(lab) -> Iterator[list[Path]]:
+    """Two Windows guests of uh-01, as prlctl reads them."""
+    first = Path(lab.host_root("uh-01")) / "vz/vmprivate/win2019-1/vm.json"
+    second, before = first.parent.with_name("win2019-2") / "vm.json", first.read_text()
+    second.parent.mkdir(exist_ok=True)
+    second.write_text(before.replace("win2019-1", "win2019-2").replace(json.loads(before)["uuid"], f"{{{uuid4()}}}"))
+    yield [first, second]
+    first.write_text(before)
+    shutil.rmtree(second.parent)
+
+
+def patched(guest: Path) -> None:
+    guest.write_text(json.dumps({**json.loads(guest.read_text()), "patched": "yes"}))
+
+
+def test_a_check_of_each_row_is_asked_by_itself_with_the_rows_of_the_request(
+    desk: Desk, lab, tmp_path: Path, guests: list[Path]
+) -> None:
+    slug, steps = "windows-host-software-update", scopes.load("windows-host-software-update").steps
+    given = yaml.safe_load((REPOSITORY / "parameters/runs/04-uh-01.yml").read_text()) | {"mode": "plan"}
+    begin = {"do": "begin", "activity": slug, "parameters": given, "cells": []}
+    raw = Raw(desk.records)
+    assert "done" in raw.ask(begin)
+    raw.step("look")
+    answer = raw.verb("look", "look", "prlctl list -a --vmtype vm -j")["done"]["answers"][0]["text"]
+    rows = [{"uuid": one["uuid"], "name": one["name"]} for one in json.loads(answer)]
+    ask = {"step": "look", "what": {"command": "prlctl list -i {uuid} -j"}, "expect": matches('"patched": "yes"')}
+    assert "done" in raw.ask({"do": "prove", **ask, "each": rows})
+    for step in steps[1:]:
+        raw.step(step, applies=False)
+    assert raw.ask({"do": "finish"})["done"]["state"] == "requested"
+    raw.close()
+    request = json.loads((desk.record().path / "request.json").read_text())
+    assert [a["ask"]["each"] for a in request["acceptance"]] == [[{"uuid": row["uuid"]}] for row in rows]
+    assert len(rows) == 2
+    number = sent(desk, tmp_path)
+    patched(guests[0])
+    failed = desk("handoff", "confirm", number, "--ticket", "T-1")
+    assert failed.code == 1, failed
+    assert "1 of 2 not met" in failed.out
+    assert "NOT ASKED" not in failed.out
+    patched(guests[1])
+    assert desk("handoff", "send", number, "--again", "--to-file", str(tmp_path / "out")).code == 0
+    done = desk("handoff", "confirm", number, "--ticket", "T-1", "--json")
+    assert done.code == 0, done
+    told = json.loads(done.out)["acceptance"]
+    assert "2 of 2 met" in told["words"]
+    assert [c["command"] for c in told["compared"]] == [request["evidence"][0]["command"]]
+    asked = [e["slots"]["uuid"] for e in desk.record().sent("look") if "-i {uuid}" in e["template"]]
+    assert asked == [row["uuid"] for row in rows]
+    assert desk.record().intent["again"] == request["run"]
+    hostile = Raw(desk.records)
+    again = {**begin, "confirms": number, "again": request["run"]}
+    words = "can be asked again on its own element only"
+    elsewhere = hostile.ask({**again, "parameters": given | {"element": "uh-02"}})
+    assert words in elsewhere["error"]["words"]
+    assert "done" in hostile.ask(again)
+    hostile.step("look")
+    made_up = hostile.ask({"do": "look", **ask, "each": [{"uuid": "{made-up}"}], "acceptance": True})
+    assert "no look of this run returned the row" in made_up["error"]["words"]
+    hostile.close()

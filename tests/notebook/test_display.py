@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from ipykernel.zmqshell import ZMQDisplayPublisher
+from IPython.core.formatters import DisplayFormatter
 from jupyter_client.session import Session
 from traitlets import Any
 
@@ -26,7 +27,7 @@ def shell() -> object:
     publisher.set_parent({})
     publisher.store_display_history = False
     events = SimpleNamespace(register=lambda *a: None, unregister=lambda *a: None)
-    return SimpleNamespace(display_pub=publisher, events=events)
+    return SimpleNamespace(display_pub=publisher, events=events, display_formatter=DisplayFormatter())
 
 
 def test_what_display_shows_is_told_and_still_shown() -> None:
@@ -48,3 +49,22 @@ def test_only_the_last_parameters_cell_and_what_follows_it_counts() -> None:
     assert _last_filled([old, new, "begin(1)"]) == [new, "begin(1)"]
     injected = "# Parameters\nelement = 'a'\nservce = 'x'"
     assert injected in _last_filled([new, injected, "begin(1)"])
+
+
+def test_a_value_that_is_shown_does_not_act_and_stands_in_the_record_as_it_was() -> None:
+    class Answer:
+        def __repr__(self) -> str:
+            return "\x1b[2J\u202eOK\n\tnext"
+
+        def _repr_html_(self) -> str:
+            return "<b>\u202eOK</b>"
+
+    told: list[dict[str, object]] = []
+    one = shell()
+    cells = Cells(told.append, one)
+    formats, _ = one.display_formatter.format(Answer())
+    assert formats == {"text/plain": "␛[2J\\u202eOK\n\tnext", "text/html": "<b>\\u202eOK</b>"}
+    cells._after(SimpleNamespace(result=Answer(), error_before_exec=None, error_in_exec=None))
+    assert next(t for t in told if t["do"] == "output")["text"] == "\x1b[2J\u202eOK\n\tnext"
+    cells.close()
+    assert one.display_formatter.format(Answer())[0]["text/plain"].startswith("\x1b")

@@ -14,6 +14,7 @@
   as done, one settled as not done is sent. One whose proof failed in a run that went on is sent by the next.
 - A look at the starting state (`pin`) gives a resumed run the answer that the first run got.
 - What the run before removed from the platform is not asked of the platform again.
+- A run that only asks again what another one proved, or listed for the vendor's acceptance, knows the rows of that one.
 """
 
 from __future__ import annotations
@@ -122,6 +123,19 @@ def load(archive: Archive, facts: dict[str, Any], state: State) -> Following:
     if past.intent.get("mode") == "plan":
         return _of_plan(archive, past, state)
     return _of_run(archive, past, state)
+
+
+def rows_again(archive: Archive, facts: dict[str, Any]) -> list[set[str]]:
+    """The rows with which the run that is asked again (`again`) asked or listed something; none for most runs."""
+    if not facts.get("again"):
+        return []
+    past = lineage.read_back(archive, str(facts["again"]))
+    names = (("platform", "name"), ("activity", "slug"), ("element", "name"))
+    if facts["mode"] == "apply" or any(past.intent[key][name] != facts[key][name] for key, name in names):
+        raise InputError(f"{past.run} can be asked again on its own element only, and nothing is changed then")
+    listed = [e.get("ask") or {} for e in past.events if e.get("type") == "planned"]
+    rows = [row for ask in listed for row in ask.get("each") or ()]
+    return [set(map(str, row.values())) for row in [*(e["slots"] for e in past.sends("look", "prove")), *rows]]
 
 
 def _refuse_hidden(past: Past) -> None:

@@ -1,6 +1,7 @@
 """prove: listed in plan, the acceptance test in a request; in apply asked until it is met or its time is over.
 
 - With hold it must be met all through that time.
+- What is listed is kept as the look that asks it again; a row of each= stands in it, and is asked by itself.
 - A prove that sees a reboot settles it; one that does not leaves it unknown.
 """
 
@@ -11,7 +12,8 @@ from typing import Any
 from opsguide.broker import looking, service_map
 from opsguide.broker.commands import Command, Seen
 from opsguide.broker.order import Step
-from opsguide.broker.targets import Target, targets
+from opsguide.broker.rows import FromRow
+from opsguide.broker.targets import Target, slots_of, targets
 from opsguide.broker.work import Work, debt, seconds
 from opsguide.errors import OpsguideError
 from opsguide.guide import expectations
@@ -22,13 +24,12 @@ def prove(work: Work, request: dict[str, Any]) -> None:
     step = work.step(request)
     if service_map.asked(request):
         return _prove_services(work, step, request)
-    found = work.targets("prove", step, request)
     expect = expectations.checked(request.get("expect"))
     within, hold = (seconds(request, k, 0.0) for k in ("within", "hold"))
     if work.mode != "apply":
         when = f" within {request['within']}" if within else f" for {request['hold']}" if hold else ""
-        return work.list_planned(found, "prove", step, expectations.words(expect) + when, "", ask=_again(request))
-    for target in found:
+        return _list(work, step, request, expectations.words(expect) + when)
+    for target in work.targets("prove", step, request):
         if work.follow.gone(target):
             looking.not_asked(work, step, target)
         else:
@@ -38,9 +39,18 @@ def prove(work: Work, request: dict[str, Any]) -> None:
     return None
 
 
-def _again(request: dict[str, Any]) -> dict[str, Any]:
+def _list(work: Work, step: Step, request: dict[str, Any], words: str) -> None:
+    """List what would be asked, each row by itself."""
+    for one in work.each("prove", request):
+        found = work.targets("prove", step, {**one, "each": None})
+        row = {n: v for n in slots_of(request["what"]) if isinstance(v := (one.get("slots") or {}).get(n), FromRow)}
+        work.list_planned(found, "prove", step, words, "", ask=_again(request, row))
+
+
+def _again(request: dict[str, Any], row: dict[str, FromRow] | None = None) -> dict[str, Any]:
     """A prove as the look that asks it again, when the vendor says done."""
-    kept = {"hold": request["hold"]} if request.get("hold") else {}
+    kept: dict[str, Any] = {"hold": request["hold"]} if request.get("hold") else {}
+    kept |= {"each": [row]} if row else {}
     return {"what": request.get("what"), "expect": request.get("expect"), "slots": request.get("slots") or {}, **kept}
 
 

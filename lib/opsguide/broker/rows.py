@@ -1,6 +1,7 @@
 """Rows of each=: a notebook may choose among the rows that a look returned, never make one up.
 
 - A row is known when all its values stand together in one line, or one JSON object, that a look of this run answered.
+- A run that asks again what an earlier one proved or listed takes that one's rows, from its sealed record.
 - With among= every line or object of a later answer must hold the first value of one of those rows.
 """
 
@@ -30,6 +31,10 @@ class Rows:
     def saw(self, text: str) -> None:
         """Remember the rows of an answer."""
         self._seen += values(text)
+
+    def knew(self, rows: list[set[str]]) -> None:
+        """Remember rows that an earlier run was given by its looks."""
+        self._seen += rows
 
     def checked(self, row: dict[str, Any]) -> dict[str, FromRow]:
         """The row as text; RefusedError for one that no look returned."""

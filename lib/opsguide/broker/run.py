@@ -269,12 +269,14 @@ def begin(
     intent = intent_of(asker, platform, edition, activity, scope, element, cell, parameters, request)
     follow = following.load(Archive(asker.records), reach.redactor.value(intent), state)  # type: ignore[arg-type]
     intent["follows"] = follow.facts()
+    known = following.rows_again(Archive(asker.records), intent)
     folder = Archive(asker.records).start(reach.redactor.value(intent))  # type: ignore[arg-type]
     commands = Commands(folder, state, reach, say, asker.person["name"], str(asker.records))
     if scope is None:
         scope = scopes.Scope(activity.slug, "", (), Parameters(), (), (), {})
     grounds = Grounds(platform, scope, element, kind, parameters, chosen)
     work = Work(grounds, commands, state, Steps(scope.steps), cell.mode, follow=follow)
+    work.rows.knew(known)
     run = Run(folder, grounds, work, cell)
     watch(run)
     cells = request.get("cells")
@@ -409,7 +411,7 @@ def intent_of(
         "frontend": asker.frontend,
         "launch": str(request.get("launch", ""))[:64],
         "batch": str(request.get("batch", ""))[:160],
-        **({"confirms": str(request["confirms"])[:120]} if request.get("confirms") else {}),
+        **{name: str(request[name])[:160] for name in ("confirms", "again") if request.get(name)},
         "client": {"pid": asker.pid, "version": __version__},
         "runbook": {"name": activity.runbook, "sha256": digest, "matches": None},
         "broker": {"pid": os.getpid(), "version": __version__, "host": socket.gethostname()},

@@ -134,7 +134,7 @@ def targets(grounds: Grounds, verb: str, request: dict[str, Any]) -> list[Target
     if not (isinstance(names, list) and isinstance(given, dict) and isinstance(args, dict)):
         raise InputError("on= takes a list, slots and arguments take names")
     if request.get("row"):
-        given = {name: value for name, value in given.items() if name in _slots_of(what)}
+        given = {name: value for name, value in given.items() if name in slots_of(what)}
     row, limit = int(request.get("turn") or 0), _limit(request)
     named_ones = [related_element(grounds, str(name)) for name in names]
     return [_target(grounds, verb, what, element, given, row, limit) for element in named_ones]
@@ -148,8 +148,9 @@ def _limit(request: dict[str, Any]) -> float:
         raise InputError(f"timeout=: {error}", next='durations are words like "60 s" or "5 min"') from None
 
 
-def _slots_of(what: dict[str, Any]) -> list[str]:
-    texts = [str(what.get("command", "")), *(v for v in what.get("args", {}).values() if isinstance(v, str))]
+def slots_of(what: dict[str, Any]) -> list[str]:
+    """The names of the slots in a command, or in the arguments of a call."""
+    texts = [str(what.get("command", "")), *(v for v in (what.get("args") or {}).values() if isinstance(v, str))]
     return [name for text in texts for name in slots.names(text)]
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from opsguide.errors import InputError
 from opsguide.guide.kinds import KINDS, NOTE_1, PARTIES
 
+LARGEST = 4 << 20
 COLUMNS = ("activity", *KINDS)
 
 
@@ -132,11 +133,15 @@ def load(name: str, base: Path | None = None) -> Edition:
         return parse(name, (files("opsguide.guide") / "editions" / f"{name}.csv").read_bytes(), f"{name}.csv")
     path = (base or Path()) / name
     try:
-        return parse(path.stem, path.read_bytes(), str(path))
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
     except OSError as error:
         raise InputError(
             f"no edition {name!r}: {error.strerror}", next=f"shipped editions: {', '.join(shipped())}"
         ) from None
+    if len(content) > LARGEST:
+        raise InputError("an edition is not larger than 4 MiB", where=str(path))
+    return parse(path.stem, content, str(path))
 
 
 def moved(old: Edition, new: Edition) -> list[tuple[str, str, str, str]]:

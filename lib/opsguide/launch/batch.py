@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import select
 import socket
 import sys
@@ -20,6 +19,7 @@ import click
 from opsguide import __version__
 from opsguide.errors import InputError
 from opsguide.guide.durations import duration
+from opsguide.harmless import one_line
 from opsguide.launch import selection as selecting
 from opsguide.launch import shares
 from opsguide.launch.columns import aligned
@@ -29,7 +29,16 @@ from opsguide.launch.progress import Lines, Screen
 from opsguide.launch.records import close_left_batches
 from opsguide.launch.rows import Line, Row, locked
 from opsguide.launch.selection import Selection
-from opsguide.launch.setting import Command, Setting, edition_of, json_option, pass_setting, print_json
+from opsguide.launch.setting import (
+    Command,
+    Setting,
+    account,
+    edition_of,
+    json_option,
+    pass_setting,
+    print_json,
+    print_lines,
+)
 from opsguide.reach import secrets
 from opsguide.record import batches
 from opsguide.record.redaction import Redactor
@@ -93,7 +102,7 @@ def _selection(setting: Setting, path: Path | None, retry: str | None, given: di
             raise InputError(f"--retry keeps the batch's own {name}", next="leave the option out, or run a sheet")
     chosen = selecting.of_record(setting, batches.find(setting.records(), str(retry)), given)
     for words in selecting.differences(setting, chosen):
-        click.echo(f"note: {words}", err=True)
+        click.echo(f"note: {one_line(words)}", err=True)
     return chosen
 
 
@@ -144,7 +153,7 @@ def _say(setting: Setting, course: Course, folder: batches.BatchFolder, as_json:
     table = [("row", "wave", "activity", "element", "state", "exit", "record")]
     said = aligned([*table, *(line.columns() for line in course.lines)])
     said.append(f"{course.state().upper()}  {course.words()} (exit {course.exit()})")
-    click.echo("\n".join([*said, *_next(setting, course, folder.batch), f"record:   {folder.path}"]))
+    print_lines([*said, *_next(setting, course, folder.batch), f"record:   {folder.path}"])
 
 
 def _next(setting: Setting, course: Course, batch: str) -> list[str]:
@@ -161,7 +170,7 @@ def _next(setting: Setting, course: Course, batch: str) -> list[str]:
 def _intent(setting: Setting, chosen: Selection, within: Limits, redactor: Redactor) -> dict[str, Any]:
     platform = setting.platform()
     edition, uid = edition_of(platform), os.getuid()
-    person = {"user": _user(uid), "uid": uid, "how": "the account that started the batch"}
+    person = {"user": account(), "uid": uid, "how": "the account that started the batch"}
     return {
         "name": chosen.name,
         "platform": {"name": platform.name, "practice": platform.practice, "digest": platform.digest},
@@ -172,13 +181,6 @@ def _intent(setting: Setting, chosen: Selection, within: Limits, redactor: Redac
         "person": person, "client": {"pid": os.getpid(), "version": __version__, "host": socket.gethostname()},
         "rows": [_kept(row, redactor) for row in chosen.rows],
     }  # fmt: skip
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def _reason(row: Row) -> str:

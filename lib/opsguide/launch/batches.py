@@ -9,7 +9,7 @@ import click
 from opsguide.launch.columns import aligned
 from opsguide.launch.records import close_left_batches
 from opsguide.launch.rows import WELL
-from opsguide.launch.setting import Command, Setting, json_option, pass_setting, print_json
+from opsguide.launch.setting import Command, Setting, json_option, pass_setting, print_json, print_lines
 from opsguide.record import batches
 
 
@@ -29,10 +29,10 @@ def batches_command(setting: Setting, batch: str | None, as_json: bool) -> None:
     if as_json:
         print_json(told[0] if batch else told)
     elif batch:
-        click.echo("\n".join(shown(told[0])))
+        print_lines(shown(told[0]))
     else:
         rows = [("when", "state", "rows", "sheet", "who", "batch"), *map(_line, told)]
-        click.echo("\n".join(aligned(rows)) if told else f"no batch in {records}")
+        print_lines(aligned(rows) if told else [f"no batch in {records}"])
 
 
 def _line(told: dict[str, Any]) -> tuple[str, ...]:

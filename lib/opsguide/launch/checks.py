@@ -128,10 +128,18 @@ def _secret(name: str, reference: str) -> Check:
 
 
 def _writable(name: str, folder: Path, remedy: str) -> Check:
-    there = next(p for p in (folder, *folder.parents) if p.exists())
+    there = next(p for p in (folder, *folder.parents) if _is_there(p))
     fits = os.access(there, os.W_OK | os.X_OK) and there.is_dir()
-    words = f"{folder}{'' if folder.exists() else ', not made yet'}"
+    words = f"{folder}{'' if there == folder else ', not made yet'}"
     return Check(name, OK if fits else WRONG, words if fits else f"{there} cannot be written", "" if fits else remedy)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether it is there for us: not where we may not even look."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _records(folder: Path) -> Check:

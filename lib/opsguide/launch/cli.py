@@ -6,15 +6,17 @@ Exit codes: 0 succeeded, 1 failed, 2 bad input or set-up, 3 belongs to Jelastic 
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib import import_module
 
 import click
 
 from opsguide import __version__
-from opsguide.errors import OpsguideError
+from opsguide.errors import OpsguideError, StoreError
 from opsguide.launch.setting import print_error, shared_options
 from opsguide.launch.stopping import raising
+from opsguide.launch.terminal import ended, opened
 
 COMMANDS = {
     "matrix": ("look_up", "The table: who may do what, on which kind of element."),
@@ -72,9 +74,25 @@ click.version_option(__version__, prog_name="opsguide", message="%(prog)s %(vers
 
 def main() -> None:
     """The entry point; errors of opsguide end in their five lines and their exit code, a bug keeps its traceback."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # what no run and no `raising` hears ends us without a traceback
+    outs = opened()
+    sys.exit(ended(outs, _run()))
+
+
+def _run() -> int:
     try:
         with raising():
             cli(prog_name="opsguide")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     except OpsguideError as error:
         print_error(error)
-        sys.exit(error.exit_code)
+        return error.exit_code
+    except OSError as error:  # a file or folder that is not as we need it; without a name it is a bug
+        if error.filename is None:
+            raise
+        words = f"{error.filename} cannot be used: {error.strerror}"
+        print_error(wrong := StoreError(words, next="opsguide doctor; or name another place"))
+        return wrong.exit_code
+    return 0

@@ -11,10 +11,12 @@ from opsguide.errors import OpsguideError
 from opsguide.guide.editions import NOTES
 from opsguide.launch.setting import Setting
 
+WRONG = (OpsguideError, OSError, ValueError, KeyError)
+
 
 def activities(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """The slugs of the platform's edition, and those of the notes."""
-    with contextlib.suppress(OpsguideError):
+    with contextlib.suppress(*WRONG):
         found = (*context.ensure_object(Setting).edition().activities, *NOTES)
         return [a.slug for a in found if a.slug.startswith(incomplete)]
     return []
@@ -22,7 +24,7 @@ def activities(context: click.Context, parameter: click.Parameter, incomplete: s
 
 def elements(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """The elements of the platform."""
-    with contextlib.suppress(OpsguideError):
+    with contextlib.suppress(*WRONG):
         return [name for name in context.ensure_object(Setting).platform().elements if name.startswith(incomplete)]
     return []
 
@@ -36,7 +38,7 @@ def parameters(context: click.Context, parameter: click.Parameter, incomplete: s
     """`name=` of the parameters of the activity that stands on the line."""
     from opsguide.guide import scopes
 
-    with contextlib.suppress(OpsguideError):
+    with contextlib.suppress(*WRONG):
         setting = context.ensure_object(Setting)
         scope = scopes.load(setting.edition().activity(argument(context, "activity")).slug)
         names = set(scope.parameters.known if scope else {}) - {"element", "mode", "reason", "follows"}
@@ -48,7 +50,7 @@ def runs(context: click.Context, parameter: click.Parameter, incomplete: str) ->
     """The newest runs on record."""
     from opsguide.record.archive import Archive
 
-    with contextlib.suppress(OpsguideError):
+    with contextlib.suppress(*WRONG):
         found = Archive(context.ensure_object(Setting).records()).runs()
         return [ref.run for ref in reversed(found) if ref.run.startswith(incomplete)][:50]
     return []
@@ -58,12 +60,15 @@ def numbers(context: click.Context, parameter: click.Parameter, incomplete: str)
     """The numbers of the hand-offs."""
     from opsguide.record import handoffs
 
-    return [p.name for p in handoffs.folders(context.ensure_object(Setting).records()) if p.name.startswith(incomplete)]
+    with contextlib.suppress(*WRONG):
+        found = handoffs.folders(context.ensure_object(Setting).records())
+        return [path.name for path in found if path.name.startswith(incomplete)]
+    return []
 
 
 def regions(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """The regions of the platform's hosts."""
-    with contextlib.suppress(OpsguideError):
+    with contextlib.suppress(*WRONG):
         found = {one.region for one in context.ensure_object(Setting).platform().elements.values()}
         return sorted(name for name in found if name and name.startswith(incomplete))
     return []
@@ -75,7 +80,7 @@ def questions(context: click.Context, parameter: click.Parameter, incomplete: st
     from opsguide.record.verify import request_of
 
     setting = context.ensure_object(Setting)
-    with contextlib.suppress(OpsguideError):
+    with contextlib.suppress(*WRONG):
         told = handoffs.tell(handoffs.find(setting.records(), argument(context, "number")))
         request = json.loads((request_of(setting.records(), told) / "request.json").read_bytes())
         return [f"{q['field']}=" for q in request["to_fill_in"] if q["field"].startswith(incomplete)]

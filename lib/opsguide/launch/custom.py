@@ -8,19 +8,29 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from opsguide.errors import InputError, OpsguideError
+from opsguide.errors import InputError, InterruptedRunError, OpsguideError
 from opsguide.guide import custom
 from opsguide.launch import prove, sending
 from opsguide.launch.columns import aligned
 from opsguide.launch.complete import elements
-from opsguide.launch.setting import Group, Setting, json_option, pass_setting, print_error, print_json, saying
+from opsguide.launch.setting import (
+    Group,
+    Setting,
+    account,
+    json_option,
+    pass_setting,
+    print_error,
+    print_json,
+    print_lines,
+    saying,
+    worded,
+)
 from opsguide.record import register
 from opsguide.record.journal import read
 
@@ -46,7 +56,7 @@ def list_command(setting: Setting, on: str | None, state: str | None, as_json: b
     rows: list[tuple[object, ...]] = [("element", "path", "state", "ticket", "agreed with", "since", "drift")]
     rows += [(s.element, s.path, s.state, s.agreed["ticket"], s.agreed["agreed_with"], s.agreed["at"][:10], s.drift)
              for s in found]  # fmt: skip
-    click.echo("\n".join(aligned(rows)) if found else "no custom setting")
+    print_lines(aligned(rows) if found else ["no custom setting"])
     return None
 
 
@@ -84,7 +94,7 @@ def check_command(context: click.Context, setting: Setting, on: str | None, as_j
     if as_json:
         print_json({"runs": list(done.values()), "settings": told})
     else:
-        click.echo("\n".join(["", *aligned([tuple(t.values()) for t in told])]))
+        print_lines(["", *aligned([tuple(t.values()) for t in told])])
     context.exit(max(int(d["exit"]) for d in done.values()))
 
 
@@ -99,7 +109,7 @@ def _verdict(one: register.Setting, run: dict[str, Any]) -> dict[str, str]:
 
 @custom_command.command("retire")
 @click.argument("element")
-@click.option("--ticket", required=True, help="The ticket in which the element went.")
+@click.option("--ticket", required=True, callback=worded, help="The ticket in which the element went.")
 @json_option
 @pass_setting
 def retire_command(setting: Setting, element: str, ticket: str, as_json: bool) -> None:
@@ -114,9 +124,9 @@ def retire_command(setting: Setting, element: str, ticket: str, as_json: bool) -
     found = [s for s in _settings(setting, element) if s.state != "retired"]
     words = sending.redactor(platform).text(ticket)
     for one in found:
-        register.add(setting.records(), one, "retired", ticket=words, person=getpass.getuser(), run="")
+        register.add(setting.records(), one, "retired", ticket=words, person=account(), run="")
     after = _settings(setting, element)
-    print_json([_data(one) for one in after]) if as_json else click.echo(f"RETIRED  {len(found)} of {element}")
+    print_json([_data(one) for one in after]) if as_json else print_lines([f"RETIRED  {len(found)} of {element}"])
 
 
 def _checked(setting: Setting, element: str, out: Any) -> dict[str, Any]:
@@ -125,6 +135,8 @@ def _checked(setting: Setting, element: str, out: Any) -> dict[str, Any]:
 
     try:
         outcome = prove.looked(setting, intent, [LOOK], saying(out), "check of the register", "opsguide custom check")
+    except InterruptedRunError:
+        raise  # who stops it means all of it
     except OpsguideError as error:
         print_error(error)
         return {"element": element, "state": "not-run", "exit": error.exit_code, "words": error.words}

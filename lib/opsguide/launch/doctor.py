@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from opsguide.launch import checks
-from opsguide.launch.setting import Command, Setting, json_option, pass_setting, print_json
+from opsguide.launch.setting import Command, Setting, json_option, pass_setting, print_json, print_lines
 
 
 @click.command("doctor", cls=Command)
@@ -23,9 +23,8 @@ def doctor_command(context: click.Context, setting: Setting, as_json: bool) -> N
     for check in checks.everything(setting):
         found.append(check)
         if not as_json:
-            click.echo(f"{check.state.upper():6} {check.name}: {check.words}")
-            if check.next:
-                click.echo(f"       next: {check.next}")
+            then = [f"       next: {check.next}"] if check.next else []
+            print_lines([f"{check.state.upper():6} {check.name}: {check.words}", *then])
     if as_json:
         print_json([asdict(check) for check in found])
     context.exit(2 if any(check.state == checks.WRONG for check in found) else 0)

@@ -79,14 +79,21 @@ def pairs(words: Iterable[str]) -> dict[str, Given]:
     return found
 
 
-def composed(path: Path) -> yaml.Node | None:
-    """The nodes of a YAML file; InputError with file and line for anything that is not YAML."""
+def content_of(path: Path) -> bytes:
+    """The bytes of a file; InputError where it cannot be read, or has no end."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     if len(content) > LARGEST:
         raise InputError(f"{path} is larger than 4 MiB")
+    return content
+
+
+def composed(path: Path) -> yaml.Node | None:
+    """The nodes of a YAML file; InputError with file and line for anything that is not YAML."""
+    content = content_of(path)
     try:
         return yaml.compose(content.decode("utf-8"), Loader=_LOADER)
     except UnicodeDecodeError as error:

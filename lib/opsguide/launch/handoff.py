@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 from datetime import UTC, datetime
@@ -17,7 +16,17 @@ from opsguide.launch import accepting, sending
 from opsguide.launch import given as giving
 from opsguide.launch.columns import aligned
 from opsguide.launch.complete import elements, numbers, questions, regions
-from opsguide.launch.setting import Group, Setting, json_option, pass_setting, print_error, print_json
+from opsguide.launch.setting import (
+    Group,
+    Setting,
+    account,
+    json_option,
+    pass_setting,
+    print_error,
+    print_json,
+    print_lines,
+    worded,
+)
 from opsguide.record import handoffs, packet
 from opsguide.record.verify import request_of
 
@@ -86,7 +95,7 @@ def _listed(told: list[dict[str, Any]], as_json: bool) -> None:
     ]
     rows += [(t["handoff"], t["state"], t["severity"], _age(t["at"]), t["court"], _words(t["vendor_seconds"]),
               t["element"], t["region"], t["slug"]) for t in told]  # fmt: skip
-    click.echo("\n".join(aligned(rows)) if told else "no hand-off")
+    print_lines(aligned(rows) if told else ["no hand-off"])
     return None
 
 
@@ -113,7 +122,7 @@ def show_command(setting: Setting, number: str, as_json: bool) -> None:
     said = [_event(event) for event in told["events"]]
     then = _next(told) or "nothing"
     with_vendor = f"with the vendor: {_words(told['vendor_seconds'])}"
-    click.echo("\n".join([packet.markdown(body), "## So far", "", *said, with_vendor, f"next: {then}"]))
+    print_lines([*packet.markdown(body).split("\n"), "## So far", "", *said, with_vendor, f"next: {then}"])
     return None
 
 
@@ -150,13 +159,13 @@ def send_command(
         else:
             done = _sent(setting, path, told, place, severity, words, again)
     told = handoffs.tell(path)
-    print_json(told) if as_json else click.echo(f"{done}\nnext: {_next(told)}")
+    print_json(told) if as_json else print_lines([*done, f"next: {_next(told)}"])
 
 
 def _sent(
     setting: Setting, path: Path, told: dict[str, Any], place: str | None, severity: str | None,
     words: tuple[str, ...], again: bool,
-) -> str:  # fmt: skip
+) -> list[str]:  # fmt: skip
     if told["state"] in handoffs.UNSETTLED:
         raise InputError(f"nobody knows whether {path.name} arrived", next=sending.unknown(told))
     if told["state"] in handoffs.OVER or (told["state"] == "sent" and not again):
@@ -176,23 +185,23 @@ def _sent(
     where = sending.folder(platform.support, platform.file, place)
     done = sending.send(setting, path, body, where, {"severity": int(severity or 0), "answers": said})
     level = handoffs.tell(path)["severity"]
-    return f"SENT  {done}\nseverity {level}: {packet.SEVERITIES[level]}; another one: --again --severity"
+    return [f"SENT  {done}", f"severity {level}: {packet.SEVERITIES[level]}; another one: --again --severity"]
 
 
-def _settled(setting: Setting, path: Path, told: dict[str, Any], found: str | None, why: str) -> str:
+def _settled(setting: Setting, path: Path, told: dict[str, Any], found: str | None, why: str) -> list[str]:
     if not found or not why.strip():
         raise InputError("--found and --why go together", next="say what you found, and how you know")
     if told["state"] not in handoffs.UNSETTLED:
         raise InputError(f"{path.name} is {told['state']}; nothing is unknown of it", next=_next(told))
     words = f"{found}: {sending.redactor(setting.platform()).text(why)}"
     kind = "sent" if found == "arrived" else "not-sent"
-    handoffs.append(path, kind, how="found", person=getpass.getuser(), run=told["runs"][-1], words=words)
-    return f"{kind.upper()}  {words}"
+    handoffs.append(path, kind, how="found", person=account(), run=told["runs"][-1], words=words)
+    return [f"{kind.upper()}  {words}"]
 
 
 @handoff_command.command("confirm")
 @click.argument("number", shell_complete=numbers)
-@click.option("--ticket", required=True, help="Their ticket.")
+@click.option("--ticket", required=True, callback=worded, help="Their ticket.")
 @click.option("--what", default="", help="What they say that they did, or confirm.")
 @click.option("--by", default="", help="Who of theirs says so; needed for maintenance that the table does not list.")
 @click.option("--when", default="", help="When they said so, in their words; without it: now.")
@@ -224,7 +233,7 @@ def confirm_command(
         rows += [("ASKED ONCE", check) for check in done["asked_once"]]
         said = [f"{done['state'].upper()}  {done['words']}", f"record: {done['record']}"]
         then = f"next: {_next(handoffs.tell(path)) or 'nothing'}"
-        click.echo("\n".join([*accepting.differences(done["compared"]), *aligned(rows), *said, then]))
+        print_lines([*accepting.differences(done["compared"]), *aligned(rows), *said, then])
     context.exit(int(done["exit"]))
 
 
@@ -250,7 +259,7 @@ def _confirmed(setting: Setting, path: Path, theirs: dict[str, str], hold_all: b
 
 @handoff_command.command("withdraw")
 @click.argument("number", shell_complete=numbers)
-@click.option("--why", required=True, help="Why it is not wanted any more; tell Jelastic Support, too.")
+@click.option("--why", required=True, callback=worded, help="Why it is no longer wanted; tell Jelastic Support, too.")
 @json_option
 @pass_setting
 def withdraw_command(setting: Setting, number: str, why: str, as_json: bool) -> None:
@@ -261,5 +270,5 @@ def withdraw_command(setting: Setting, number: str, why: str, as_json: bool) -> 
         if told["state"] in handoffs.OVER:
             raise InputError(f"{path.name} is {told['state']}", next=f"opsguide handoff show {path.name}")
         words = sending.redactor(setting.platform()).text(why)
-        handoffs.append(path, "withdrawn", person=getpass.getuser(), run=told["runs"][-1], words=words)
-    print_json(handoffs.tell(path)) if as_json else click.echo(f"WITHDRAWN  {path.name}: {words}")
+        handoffs.append(path, "withdrawn", person=account(), run=told["runs"][-1], words=words)
+    print_json(handoffs.tell(path)) if as_json else print_lines([f"WITHDRAWN  {path.name}: {words}"])

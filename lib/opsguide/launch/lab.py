@@ -11,7 +11,7 @@ import click
 
 from opsguide.errors import InputError
 from opsguide.launch.columns import aligned
-from opsguide.launch.setting import Command, Group, json_option, print_json
+from opsguide.launch.setting import Command, Group, json_option, print_json, print_lines
 
 
 @click.group("lab", cls=Group)
@@ -68,7 +68,7 @@ def status(context: click.Context, as_json: bool) -> None:
         ])  # fmt: skip
     else:
         rows = [(h.name, "up" if h.up else "down", f"{h.address}:{h.port}", _containers(h), h.detail) for h in hosts]
-        click.echo("\n".join([*aligned(rows), "all of it is up" if whole else "not all of it is up: opsguide lab up"]))
+        print_lines([*aligned(rows), "all of it is up" if whole else "not all of it is up: opsguide lab up"])
     context.exit(0 if whole else 1)
 
 

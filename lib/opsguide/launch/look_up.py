@@ -13,7 +13,7 @@ from opsguide.guide.kinds import KINDS
 from opsguide.launch import table
 from opsguide.launch.columns import aligned
 from opsguide.launch.complete import activities, elements
-from opsguide.launch.setting import Command, Setting, edition_of, json_option, pass_setting, print_json
+from opsguide.launch.setting import Command, Setting, edition_of, json_option, pass_setting, print_json, print_lines
 from opsguide.reach.inventory import Element
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def matrix_command(
     if as_json:
         return print_json(table.as_json(found))
     lines = table.as_markdown(found, links) if markdown else table.as_text(found)
-    click.echo("\n".join(lines))
+    print_lines(lines)
     return None
 
 
@@ -52,7 +52,7 @@ def _diff(names: tuple[str, str], as_json: bool) -> None:
     if as_json:
         return print_json({"old": old.name, "new": new.name, "moved": rows})
     shown = [("activity", "kind", old.name, new.name), *((r["slug"], r["kind"], r["old"], r["new"]) for r in rows)]
-    click.echo("\n".join(aligned(shown)) if rows else f"{old.name} and {new.name} say the same")
+    print_lines(aligned(shown) if rows else [f"{old.name} and {new.name} say the same"])
     return None
 
 
@@ -87,7 +87,7 @@ def may_command(context: click.Context, setting: Setting, activity: str, element
     else:
         said = {0: "yes", 3: "not yourself", 4: "no"}[verdict.exit]
         facts = [("may act:", verdict.who_may), ("next:", step)]
-        click.echo("\n".join([f"{found.name}: {said}. {verdict.words}", *aligned(facts, "  ")]))
+        print_lines([f"{found.name}: {said}. {verdict.words}", *aligned(facts, "  ")])
     context.exit(verdict.exit)
 
 
@@ -113,7 +113,7 @@ def show_command(setting: Setting, activity: str, as_json: bool) -> None:
     found = described.described(edition, edition.activity(activity))
     if as_json:
         return print_json(found)
-    click.echo("\n".join(described.lines(found)))
+    print_lines(described.lines(found))
     return None
 
 
@@ -140,11 +140,11 @@ def elements_command(setting: Setting, kind: str | None, as_json: bool) -> None:
         said += [o.phrase for o in opened.get(e.name, [])]
         where = e.host if e.is_container else ""
         rows.append((e.name, e.kind, where, str(e.ctid or ""), e.peer, "; ".join(said) or _note(e)))
-    click.echo("\n".join([f"{platform.name} ({'PRACTICE' if platform.practice else 'REAL'})", *aligned(rows)]))
+    print_lines([f"{platform.name} ({'PRACTICE' if platform.practice else 'REAL'})", *aligned(rows)])
     for e in found:
         told = [held[e.name].lines()] if e.name in held else []
         for lines in [*told, *(one.lines() for one in opened.get(e.name, []))]:
-            click.echo("\n".join(["", *lines]))
+            print_lines(["", *lines])
     return None
 
 

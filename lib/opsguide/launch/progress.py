@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
+from opsguide.launch import terminal
 from opsguide.launch.rows import Job
 from opsguide.record.visible import one_line
 
@@ -39,7 +40,7 @@ class Lines:
 
     def event(self, words: str) -> None:
         """A line whenever something happens."""
-        print(words, file=sys.stderr, flush=True)
+        print(one_line(words), file=sys.stderr, flush=True)
 
     def show(self, first: str, running: Sequence[Job]) -> None:
         """Nothing: the events say it."""
@@ -52,11 +53,11 @@ class Screen(Lines):
     """Progress on a terminal."""
 
     def __init__(self, out: TextIO | None = None) -> None:
-        self._out, self._drawn, self._at = out or sys.stderr, 0, 0.0
+        self._out, self._drawn, self._at = out or terminal.drawn_on(), 0, 0.0
 
     def event(self, words: str) -> None:
         """A line that stays, whole."""
-        self._out.write(f"{self._wiped()}{words}\n")
+        self._out.write(f"{self._wiped()}{one_line(words)}\n")
         self._out.flush()
         self._at = 0.0
 

@@ -20,12 +20,21 @@ from typing import Any
 
 import click
 
-from opsguide.errors import OpsguideError
+from opsguide.errors import InterruptedRunError, OpsguideError
 from opsguide.guide import scopes
 from opsguide.launch.complete import runs
 from opsguide.launch.outcome import Outcome, find, of, sealed
 from opsguide.launch.run import verdict
-from opsguide.launch.setting import Command, Setting, json_option, pass_setting, print_error, print_json
+from opsguide.launch.setting import (
+    Command,
+    Setting,
+    json_option,
+    pass_setting,
+    print_error,
+    print_json,
+    print_lines,
+    saying,
+)
 from opsguide.record.archive import Archive
 from opsguide.record.journal import INTENT, read
 
@@ -43,11 +52,11 @@ def prove_command(context: click.Context, setting: Setting, run: str, as_json: b
     Exit 0 when everything still holds, 1 when something does not.
     """
     out = sys.stderr if as_json else sys.stdout
-    outcome = again(setting, run, lambda lines: print("\n".join(lines), file=out, flush=True))
+    outcome = again(setting, run, saying(out))
     if as_json:
         print_json(outcome.as_dict())
     else:
-        click.echo("\n".join(verdict(outcome) if outcome.run else [outcome.words]))
+        print_lines(verdict(outcome) if outcome.run else [outcome.words])
     context.exit(outcome.exit)
 
 
@@ -59,7 +68,8 @@ def again(setting: Setting, run: str, say: Say) -> Outcome:
     if not asks:
         return Outcome(None, "not-run", 0, f"{ref.run} proved nothing that could be asked again")
     why = f"proves again what {intent['run']} proved"
-    outcome = looked(setting, intent, asks, say, why, "opsguide prove", batch=os.environ.get("OPSGUIDE_BATCH", ""))
+    own = {"batch": os.environ.get("OPSGUIDE_BATCH", ""), "again": ref.run}
+    outcome = looked(setting, intent, asks, say, why, "opsguide prove", **own)
     words = f"{len(asks)} of {len(asks)} proves of {ref.run} hold; nothing was changed"
     return outcome if outcome.exit else replace(outcome, words=words, mode="prove")
 
@@ -71,7 +81,8 @@ def looked(
 
     `why` is its reason, `by` the frontend that asks, `own` are more fields of begin.
 
-    What refuses or fails it is on the screen and in its record; without a record the error travels on.
+    What refuses or fails it is on the screen and in its record; without a record, or when somebody stops it, the error
+    travels on.
     """
     from opsguide.wire import Client
 
@@ -79,10 +90,12 @@ def looked(
     client = Client(setting.platform_file(), setting.records(), by)
     try:
         _ask(client.ask, intent, {"launch": launch, **own}, asks, say, why)
+    except InterruptedRunError:
+        raise
     except OpsguideError as error:
-        print_error(error)
         if find(setting.records(), launch, since) is None:
             raise
+        print_error(error)
     finally:
         client.close()
     folder = find(setting.records(), launch, since)
@@ -119,14 +132,20 @@ def proofs(intent: dict[str, Any], events: list[dict[str, Any]]) -> list[dict[st
 
 
 def look(slug: str, event: dict[str, Any]) -> dict[str, Any]:
-    """A sent prove or look as a request: parameters and a container's number are the broker's to fill, others given."""
+    """A sent prove or look as a request: parameters and a container's number are the broker's to fill, others given.
+
+    What came from a row of that run is a row again: the broker knows it from the run's record.
+    """
     template, filled, is_api = event["template"], event["slots"], event["kind_of"] == "api"
     entry = entry_of(slug, template, is_api)
     args = dict(entry.args or {}) if entry else {}
     what = {"api": template, "args": args} if is_api else {"command": template}
     named = {str(v)[1:-1]: filled.get(k) for k, v in args.items() if str(v).startswith("{")} if is_api else filled
-    given = {name: value for name, value in named.items() if entry and entry.slots.get(name, "@ctid") != "@ctid"}
-    return {"what": what, "on": [event["on"]], "expect": event["expect"], "slots": given}
+    kinds = {name: entry.slots.get(name, "@ctid") if entry else "@ctid" for name in named}
+    given = {name: value for name, value in named.items() if kinds[name] not in ("@ctid", "@row")}
+    row = {name: value for name, value in named.items() if kinds[name] == "@row"}
+    each = {"each": [row]} if row else {}
+    return {"what": what, "on": [event["on"]], "expect": event["expect"], "slots": given, **each}
 
 
 def entry_of(slug: str, template: str, is_api: bool) -> scopes.Entry | None:

@@ -11,13 +11,14 @@ from typing import Any
 import click
 
 from opsguide.errors import InputError, OpsguideError
+from opsguide.harmless import one_line
 from opsguide.launch import given as giving
 from opsguide.launch import holding
 from opsguide.launch.asked import Asked
 from opsguide.launch.columns import aligned
 from opsguide.launch.complete import runs
 from opsguide.launch.run import running_options
-from opsguide.launch.setting import Command, Setting, json_option, pass_setting, print_json
+from opsguide.launch.setting import Command, Setting, json_option, pass_setting, print_json, print_lines, saying
 from opsguide.record import batch_orphans, batches, handoffs
 from opsguide.record.archive import BATCHES, Archive, RunRef
 from opsguide.record.checks import OK, UNFINISHED, Finding
@@ -51,7 +52,7 @@ def records_command(setting: Setting, last: int | None, everything: bool, as_jso
         for t in told
     ]
     left = [f"… {len(found) - count} older: --all"] if len(found) > count else []
-    click.echo("\n".join([*aligned(rows), *left] if told else [f"no record in {setting.records()}"]))
+    print_lines([*aligned(rows), *left] if told else [f"no record in {setting.records()}"])
     return None
 
 
@@ -84,7 +85,7 @@ def verify_command(context: click.Context, setting: Setting, run: str | None, ev
     if as_json:
         print_json([{"run": f.run, "verdict": v, "first_bad": f.first_bad, "words": f.words} for f, v in found])
     else:
-        click.echo("\n".join(_lines(found, run)))
+        print_lines(_lines(found, run))
     verdicts = [v for _, v in found]
     context.exit(8 if any(f.bad for f, _ in found) else 5 if UNFINISHED in verdicts else 0)
 
@@ -139,7 +140,7 @@ def close_orphans(setting: Setting) -> None:
     try:
         Client(setting.platform_file(), setting.records(), "opsguide verify").close()
     except OpsguideError as error:
-        print(f"note: runs that were left unfinished are not closed: {error.words}", file=sys.stderr)
+        print(f"note: runs that were left unfinished are not closed: {one_line(error.words)}", file=sys.stderr)
 
 
 @click.command("resume", cls=Command)
@@ -186,14 +187,14 @@ def _settle(setting: Setting, run: str, found: str, why: str, as_json: bool) -> 
     from opsguide.wire import Client
 
     client = Client(setting.platform_file(), setting.records(), "opsguide resume")
-    say = None if as_json else lambda lines: click.echo("\n".join(lines))
+    say = saying(None if as_json else sys.stdout)
     try:
         done: dict[str, Any] = client.ask({"do": "resume", "run": run, "found": found, "why": why}, say)
     finally:
         client.close()
     if as_json:
         return print_json(done)
-    click.echo(f"free: {', '.join(done['released'])}\nrecord: {done['run']}\ngo on: opsguide resume {run}")
+    print_lines([f"free: {', '.join(done['released'])}", f"record: {done['run']}", f"go on: opsguide resume {run}"])
     return None
 
 
@@ -206,7 +207,7 @@ def _what_is_held(context: click.Context, setting: Setting, run: str, as_json: b
                      "next": h.next} for h in held])  # fmt: skip
     else:
         told = [line for lines in [*(h.lines() for h in held), *(o.lines() for o in still)] for line in lines]
-        click.echo("\n".join(told))
+        print_lines(told)
     context.exit(5)
 
 

@@ -22,7 +22,7 @@ from opsguide.launch import given as giving
 from opsguide.launch.asked import Asked
 from opsguide.launch.complete import activities, elements, parameters, runs
 from opsguide.launch.outcome import APPEAR_SECONDS, FULL_SECONDS, SEAL_SECONDS, Outcome, find, of, sealed
-from opsguide.launch.setting import Command, Setting, json_option, print_error, print_json, saying
+from opsguide.launch.setting import Command, Setting, json_option, print_error, print_json, print_lines, saying
 
 
 def asking_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -102,7 +102,7 @@ def plan_command(context: click.Context, /, commands: bool, **options: Any) -> N
     asked = _asked(setting, "plan", options)
     outcome, _ = _performed(setting, asked, {**options, "quiet": True, "as_json": False})
     lines = effective_lines(Path(outcome.record))
-    print_json(lines) if options["as_json"] else click.echo("\n".join(lines))
+    print_json(lines) if options["as_json"] else print_lines(lines)
     context.exit(outcome.exit)
 
 
@@ -122,7 +122,7 @@ def told(setting: Setting, asked: Callable[[], Asked], options: dict[str, Any]) 
     if as_json:
         print_json(outcome.as_dict())
     else:
-        click.echo("\n".join(verdict(outcome, options["quiet"] or not said)))
+        print_lines(verdict(outcome, options["quiet"] or not said))
     return outcome.exit
 
 

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from opsguide.errors import FailedError, InputError, StoreError, UnknownError, UnreachableError
-from opsguide.launch.setting import Setting
+from opsguide.launch.setting import Setting, account
 from opsguide.reach import mail, secrets
 from opsguide.reach.elements import Platform, SupportSettings
 from opsguide.record import durable, handoffs, packet
@@ -58,7 +57,7 @@ def send(setting: Setting, path: Path, body: dict[str, Any], place: Path | None,
     text = hide.text(packet.markdown(whole)).encode("utf-8", "backslashreplace")
     data = durable.json_file(whole)
     way = _files(path.name, place, text, data) if place else _mail(platform, told, whole, text, data, hide)
-    common = {"person": getpass.getuser(), "run": body["run"], "how": way.fields["how"]}
+    common = {"person": account(), "run": body["run"], "how": way.fields["how"]}
     handoffs.append(path, "sending", **common | way.fields | chosen)
     try:
         words = hide.text(way.go())

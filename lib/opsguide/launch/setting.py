@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
-from collections.abc import Callable
+import pwd
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from opsguide import places
+from opsguide import harmless, places
 from opsguide.errors import InputError, OpsguideError
 from opsguide.guide import editions
 from opsguide.guide.editions import Edition
@@ -106,13 +109,34 @@ class Group(click.Group):
     command_class = Command
 
 
+def account() -> str:
+    """Whose account this is, as the machine has it; never $USER."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def worded(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """An option that takes words, and gets some."""
+    if not value.strip():
+        raise InputError(f"{parameter.opts[0]} is empty", next="it stands in the history: say it in words")
+    return value
+
+
 pass_setting = click.make_pass_decorator(Setting, ensure=True)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def print_json(value: Any) -> None:
-    """JSON for machines, on standard output."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace"))
+    """JSON for machines, on standard output: true values, and nothing in it acts on a terminal."""
+    plain = codecs.lookup(sys.stdout.encoding).name != "utf-8"
+    click.echo(harmless.in_json(json.dumps(value, ensure_ascii=plain, indent=2)))
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Lines for an operator, on standard output; none of them becomes two."""
+    click.echo("\n".join(map(harmless.line, lines)))
 
 
 def saying(out: Any) -> Callable[[list[str]], None]:

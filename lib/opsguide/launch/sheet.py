@@ -65,9 +65,9 @@ def checked(setting: Setting, row: Row, mode: str | None, reason: str | None) ->
 
 def _csv(path: Path) -> Iterator[Row]:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', 'not UTF-8')}") from None
+        text = giving.content_of(path).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{path} cannot be read: not UTF-8") from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         columns = next(reader, [])

@@ -2,7 +2,7 @@
 
 - The first Ctrl-C interrupts the kernel: a look ends at once, a change is followed to its end.
 - A second Ctrl-C, SIGTERM and SIGHUP end the kernel at once; the broker follows a change to its end all the same.
-- Before the kernel starts and after it is gone, each of them ends the launcher with the same error.
+- Before the kernel starts and after it is gone, each ends the launcher with the same error; a second one at once.
 - Signals reach a run only in the main thread; elsewhere it is its owner's to stop.
 """
 
@@ -42,6 +42,7 @@ def raising() -> Iterator[None]:
     """While this lasts a signal raises InterruptedRunError here, unless a run listens itself."""
 
     def stopped(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)  # a second one does not wait for what the first one ends
         raise InterruptedRunError(
             f"stopped by {signal.Signals(number).name}", next="opsguide records tells whether a run had begun"
         )

@@ -1,7 +1,8 @@
 """Every executed cell goes into the record: its source when it starts, what it printed and showed, how it ended.
 
 The hooks are IPython's own, so the same happens by hand, under papermill and under our engine. Lines that the broker
-said are not captured again: they are in the record already.
+said are not captured again: they are in the record already. What a cell prints or shows of a host's words does not act
+on the screen; the record has it as it was.
 """
 
 from __future__ import annotations
@@ -13,34 +14,34 @@ import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from opsguide.harmless import Shown, lines
+
 LIMIT = 1 << 20
 DISPLAYS = 100
+TEXTS = ("text/plain", "text/html")
 Tell = Callable[[dict[str, Any]], None]
 
 
-class Tee:
+class Tee(Shown):
     """A stream that also keeps what cells write, up to 1 MiB a cell."""
 
     def __init__(self, real: TextIO) -> None:
-        self.real = real
+        super().__init__(real)
         self.kept: list[str] = []
         self.size = 0
 
     def write(self, text: str) -> int:
-        """Write through and keep."""
+        """Write through, harmless, and keep it as it is."""
         self.size += len(text)
         if self.size <= LIMIT:
             self.kept.append(text)
-        return self.real.write(text)
+        return super().write(text)
 
     @property
     def text(self) -> str:
         """What was kept, and how much was not."""
         kept = "".join(self.kept)
         return kept if self.size <= LIMIT else f"{kept}\n[{self.size - len(kept)} characters more were not kept]\n"
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.real, name)
 
 
 class Cells:
@@ -50,6 +51,8 @@ class Cells:
         self._tell, self._shell, self._number, self._started = tell, shell, 0, time.monotonic()
         self._tees: dict[str, Tee] = {}
         self._displayed: list[dict[str, str]] = []
+        self._format = shell.display_formatter.format
+        shell.display_formatter.format = self._harmless
         if hasattr(shell.display_pub, "register_hook"):
             shell.display_pub.register_hook(self._on_display)
         shell.events.register("pre_run_cell", self._before)
@@ -63,6 +66,7 @@ class Cells:
     def close(self) -> None:
         """Take the hooks out; what ran before stays in the record."""
         self._release()
+        self._shell.display_formatter.format = self._format
         if hasattr(self._shell.display_pub, "unregister_hook"):
             self._shell.display_pub.unregister_hook(self._on_display)
         for event, hook in (("pre_run_cell", self._before), ("post_run_cell", self._after)):
@@ -99,13 +103,19 @@ class Cells:
             self._displayed.append(shown)
         return message
 
+    def _harmless(self, *args: Any, **options: Any) -> Any:
+        """What a value is shown as, by display(…) or as a cell's last line, with nothing in it that acts."""
+        formats, more = self._format(*args, **options)
+        texts = {kind: lines(text) for kind, text in formats.items() if kind in TEXTS and isinstance(text, str)}
+        return {**formats, **texts}, more
+
     def _display(self, value: Any) -> None:
         shown = self._shown(value)
         if shown:
             self._output("display", "", shown)
 
     def _shown(self, value: Any) -> dict[str, str]:
-        formats, _ = self._shell.display_formatter.format(value, include={"text/plain", "text/html", "image/png"})
+        formats, _ = self._format(value, include={*TEXTS, "image/png"})
         shown = {"text": str(formats.get("text/plain", "")), "html": str(formats.get("text/html", ""))}
         png = formats.get("image/png")
         shown["png"] = base64.b64encode(png).decode() if isinstance(png, bytes) else png or ""

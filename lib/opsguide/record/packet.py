@@ -11,7 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from opsguide.record.visible import one_line
+from opsguide import harmless
+from opsguide.harmless import one_line
 
 SEVERITIES = {
     1: "production is down; an answer within 2 h, your staff stays reachable",
@@ -68,7 +69,7 @@ def markdown(body: dict[str, Any]) -> str:
     lines += ["", "## Evidence (read only, secrets hidden)", ""]
     for item in body["evidence"]:
         lines += [f"{_code(item['command'])} (exit {item['exit']})", *_fenced(item["answer"])]
-    return harmless("\n".join(lines) + "\n")
+    return harmless.lines("\n".join(lines) + "\n")
 
 
 def _code(line: str) -> str:
@@ -97,8 +98,3 @@ def _fenced(text: str) -> list[str]:
     longest = max((len(run) for run in text.replace("\n", " ").split() if set(run) == {"~"}), default=0)
     fence = "~" * max(4, longest + 1)
     return ["", fence, text.rstrip("\n"), fence, ""]
-
-
-def harmless(text: str) -> str:
-    """The text with every character that would act made visible; tabs and line ends stay."""
-    return "\n".join("\t".join(map(one_line, line.split("\t"))) for line in text.split("\n"))

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from opsguide.record import chain, story, words
+from opsguide.record import chain, facts, story, words
 from opsguide.record.archive import UNFINISHED
 from opsguide.record.journal import INTENT, scan
 
@@ -14,22 +14,29 @@ from opsguide.record.journal import INTENT, scan
 def summary(folder: Path) -> dict[str, Any]:
     """What a listing shows of the run in `folder`, sealed or not; it verifies nothing.
 
-    Keys: run, state ('running' while unsealed), exit, activity, title, element, kind, mode, person, reason,
-    at, seconds (None while it runs), commands, open (words of what was left open or held).
+    Keys: run, state ('running' while unsealed, 'unreadable' without its intent), exit, activity, title, element, kind,
+    mode, person, reason, at, seconds (None while it runs), commands, open (words of what was left open or held).
     """
-    intent = chain.parse((folder / INTENT).read_bytes()) or {}
-    told = story.tell(intent, scan(folder).entries)
-    activity, element = intent.get("activity") or {}, intent.get("element") or {}
+    intent, events = _read(folder)
+    told = story.tell(intent, events)
+    activity, element = (facts.part(intent, name) for name in ("activity", "element"))
     return {
         "run": folder.name.removesuffix(UNFINISHED),
-        "state": told.state, "exit": told.end.get("exit"),
+        "state": told.state if intent else "unreadable", "exit": told.end.get("exit"),
         "activity": activity.get("slug"), "title": activity.get("title"),
         "element": element.get("name"), "kind": element.get("kind"), "mode": intent.get("mode"),
-        "person": (intent.get("person") or {}).get("name"), "reason": intent.get("reason"),
-        "platform": (intent.get("platform") or {}).get("name"), "at": intent.get("at"),
+        "person": facts.part(intent, "person").get("name"), "reason": intent.get("reason"),
+        "platform": facts.part(intent, "platform").get("name"), "at": intent.get("at"),
         "seconds": _seconds(intent.get("at"), told.end.get("at")), "commands": len(told.commands),
         "open": [" ".join(words.lines(event, words.Context(intent))[:1]) for event in told.open],
     }  # fmt: skip
+
+
+def _read(folder: Path) -> tuple[chain.Event, list[chain.Event]]:
+    try:
+        return chain.parse((folder / INTENT).read_bytes()) or {}, scan(folder).entries
+    except OSError:
+        return {}, []
 
 
 def _seconds(start: Any, end: Any) -> float | None:

@@ -1,7 +1,5 @@
-"""Text from elsewhere made harmless to look at: no control character acts, no line can pass for one of ours.
+"""Text from elsewhere made harmless to look at: no character acts (harmless.py), no line can pass for one of ours.
 
-- A control character is shown as its picture (ESC as ␛), another invisible or direction-changing one as its
-  escape (`\\u202e`).
 - What a host or a kernel wrote stands behind a gutter of two characters: spaces for stdout, `! ` for stderr.
   Our own lines start in the first column, so no output can forge `exit 0` or `OK`.
 - Long output is its first 40 and last 20 lines, with the count of the others and where they are; of a long
@@ -12,22 +10,12 @@ from __future__ import annotations
 
 from collections import deque
 
+from opsguide import harmless
+from opsguide.harmless import one_line
+
+__all__ = ["HEAD", "TAIL", "WIDTH", "Stream", "excerpt", "line", "one_line", "split"]
+
 HEAD, TAIL, WIDTH = 40, 20, 2000
-
-
-def one_line(text: object) -> str:
-    """`text` on one line, with every character that does not print made visible."""
-    line = str(text)
-    return line if line.isprintable() else "".join(c if c.isprintable() else _shown(c) for c in line)
-
-
-def _shown(char: str) -> str:
-    code = ord(char)
-    if code < 0x20:
-        return "\\n" if char == "\n" else chr(0x2400 + code)
-    if code == 0x7F:
-        return "\u2421"
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def line(text: str, dropped: int = 0) -> str:
@@ -36,7 +24,7 @@ def line(text: str, dropped: int = 0) -> str:
     `dropped` counts characters of the line that the caller has cut off already.
     """
     over = max(0, len(text) - WIDTH) + dropped
-    shown = "\t".join(one_line(part) for part in text[:WIDTH].split("\t"))
+    shown = harmless.line(text[:WIDTH])
     return f"{shown} … {over} characters more" if over else shown
 
 
