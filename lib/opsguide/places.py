@@ -50,6 +50,10 @@ def records_root(name: str | None = None) -> Path:
     """The records root; it need not exist yet."""
     wanted = name or os.environ.get("OPSGUIDE_RECORDS")
     try:
-        return Path(wanted).expanduser().resolve() if wanted else home() / "records"
-    except (RuntimeError, OSError) as error:  # no such home, or we are in a folder that is gone
-        raise InputError(f"there is no place {wanted}: {error}", next="name the records root by a whole path") from None
+        root = Path(wanted).expanduser().resolve() if wanted else home() / "records"
+        if root.exists() and not root.is_dir():
+            raise InputError(f"the records root {root} is no folder", next="name another: --records FOLDER")
+        return root
+    except (RuntimeError, OSError) as error:  # no such home, a folder that is gone, or one that we may not enter
+        words = f"the records root {wanted} cannot be used: {getattr(error, 'strerror', None) or error}"
+        raise InputError(words, next="name another, by its whole path: --records or OPSGUIDE_RECORDS") from None

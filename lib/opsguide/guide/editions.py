@@ -140,7 +140,7 @@ def load(name: str, base: Path | None = None) -> Edition:
             f"no edition {name!r}: {error.strerror}", next=f"shipped editions: {', '.join(shipped())}"
         ) from None
     if len(content) > LARGEST:
-        raise InputError("an edition is not larger than 4 MiB", where=str(path))
+        raise InputError("an edition is not larger than 4 MiB", where=str(path), next="is it the file that you mean?")
     return parse(path.stem, content, str(path))
 
 

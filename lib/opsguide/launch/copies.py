@@ -89,6 +89,7 @@ def _written(target: Path, text: str) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise StoreError(f"{place} cannot be written: {error.strerror}") from None
+            words = f"{place} cannot be written: {error.strerror}"
+            raise StoreError(words, next="name another folder: --work FOLDER") from None
         return place
     raise InputError(f"too many copies: {target}", next="remove old ones")

@@ -72,7 +72,7 @@ def pairs(words: Iterable[str]) -> dict[str, Given]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not NAME.fullmatch(name):
-            raise InputError(f"-p takes name=value, not {word[:80]!r}")
+            raise InputError(f"-p takes name=value, not {word[:80]!r}", next="opsguide show ACTIVITY lists the names")
         if name in found:
             raise InputError(f"-p {name} stands twice")
         found[name] = text(name, value)
@@ -85,9 +85,9 @@ def content_of(path: Path) -> bytes:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+        raise InputError(f"{path} cannot be read: {error.strerror}", next="name a file that you can read") from None
     if len(content) > LARGEST:
-        raise InputError(f"{path} is larger than 4 MiB")
+        raise InputError(f"{path} is larger than 4 MiB", next="is it the file that you mean?")
     return content
 
 

@@ -63,7 +63,7 @@ def made(setting: Setting, activity: str | None, given: dict[str, giving.Given],
     """The filled copy; InputError for parameters that do not fit."""
     folder = work.expanduser().absolute() if work else copies.work_folder()
     if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}")
+        raise InputError(f"there is no folder {folder}", next="make it, or name another: --work FOLDER")
     if activity is None or activity == "start-here":
         if given:
             raise InputError("start-here has no parameters", next="name an activity: opsguide open ACTIVITY …")

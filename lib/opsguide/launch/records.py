@@ -76,7 +76,7 @@ def verify_command(context: click.Context, setting: Setting, run: str | None, ev
     from opsguide.record.verify import verify
 
     if run and everything:
-        raise InputError("give a run, or --all")
+        raise InputError("give a run, or --all", next="opsguide verify RUN, or opsguide verify --all")
     records = setting.records()
     if any(not ref.sealed and not is_written(ref.path) for ref in Archive(records).unfinished()):
         close_orphans(setting)

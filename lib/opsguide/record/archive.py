@@ -108,7 +108,7 @@ class Archive:
         """The run with this id, a unique beginning or end of it, or 'last'; InputError otherwise."""
         runs, text = self.runs(), text.removesuffix(UNFINISHED)
         if not runs:
-            raise InputError("there is no record yet", where=str(self.root))
+            raise InputError("there is no record yet", where=str(self.root), next="check --records; a run leaves one")
         if text == "last":
             return runs[-1]
         for fits in (str.__eq__, str.startswith, str.endswith):

@@ -107,7 +107,7 @@ def find(root: Path, text: str) -> Path:
     """The batch with this id, a unique beginning or end of it, or 'last'; InputError otherwise."""
     found = folders(root)
     if not found:
-        raise InputError("there is no batch on record yet", where=str(root / BATCHES))
+        raise InputError("there is no batch on record yet", where=str(root / BATCHES), next="check --records")
     if text == "last":
         return found[-1]
     for fits in (str.__eq__, str.startswith, str.endswith):
