@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from desk import REPOSITORY, Desk, Record, wait_for
+from opsguide.guide import scopes, slots
 from opsguide_lab import certificates
 from opsguide_lab.elements import entering
 from stepping import Stepped, stepped
@@ -115,12 +117,22 @@ def test_one_member_after_the_other_serves_the_new_certificate_and_no_handshake_
     known = {"fingerprint": asked(NEW, "-fingerprint").lower()}
     assert stepped(desk, BOOK, **given("resolver1", **known)) is None
     assert not desk.record().sent("change")
-    error = stepped(desk, BOOK, **given("resolver1", back=True, **known))
+    with refused_by_the_program(lab, OLD):
+        error = stepped(desk, BOOK, **given("resolver1", back=True, **known))
+    assert "answer:  in place: the new pair, whole, as before" in str(error)
+    assert files(lab, "resolver1") == kept, "all files are where they were"
+    lab.inside("resolver1", ["systemctl", "reload", "nginx"])
+    assert served(lab) == dict.fromkeys(BOTH.values(), new)
+    error = stepped(desk, BOOK, **given("resolver1", back=True, follows=desk.record().intent["run"], **known))
     assert error is None, error
     assert [e["step"] for e in desk.record().sent("change")] == ["back"]
     assert served(lab) == {BOTH["resolver1"]: old, BOTH["resolver2"]: new}
     assert files(lab, "resolver1") == before[1], "the old pair in place, the new one beside it again"
     assert master(lab, "resolver1") == before[0][0]
+    assert stepped(desk, BOOK, **given("resolver2", remove="old", **known)) is None
+    assert [e["step"] for e in desk.record().sent("change")] == ["spare"]
+    left = files(lab, "resolver2")
+    assert left == {name: kept[name] for name in ("platform.crt", "platform.key")}, "no key of the old pair is left"
 
 
 def wrong(place: Path, how: str) -> None:
@@ -165,19 +177,26 @@ def test_a_pair_that_is_wrong_is_refused_before_anything_is_changed(
     assert files(lab, "resolver1") == before
 
 
-def test_a_pair_that_the_program_refuses_is_taken_out_again_and_the_old_one_is_served(desk: Desk, lab: Any) -> None:
-    before, program = files(lab, "resolver1"), Path(lab.container_root("resolver1")) / "usr/bin/openresty"
-    line = Path(f"{NEW}.crt").read_text().splitlines()[3]
+@contextlib.contextmanager
+def refused_by_the_program(lab: Any, place: Path) -> Iterator[None]:
+    """The test of the configuration does not accept this certificate."""
+    program, line = Path(lab.container_root("resolver1")) / "usr/bin/openresty", Path(f"{place}.crt").read_text().splitlines()[3]
     words = f'if [ "$1" = -t ] && grep -q "{line}" /{FOLDER}/platform.crt; then echo "cannot load it" >&2; exit 1; fi'
     program.unlink()
     program.write_text(f'#!/bin/sh\n{words}\nexec /usr/sbin/nginx "$@"\n')
     program.chmod(0o755)
     try:
-        error = stepped(desk, BOOK, **given("resolver1"))
+        yield
     finally:
         program.unlink()
         program.symlink_to("/usr/sbin/nginx")
-    assert "cannot load it" in str(error)
+
+
+def test_a_pair_that_the_program_refuses_is_taken_out_again_and_the_old_one_is_served(desk: Desk, lab: Any) -> None:
+    before = files(lab, "resolver1")
+    with refused_by_the_program(lab, NEW):
+        error = stepped(desk, BOOK, **given("resolver1"))
+    assert "answer:  in place: the old pair, whole, as before" in str(error)
     assert [e["step"] for e in desk.record().sent("change")] == ["swap"]
     assert desk.record().state == "failed"
     assert files(lab, "resolver1") == before
@@ -189,6 +208,8 @@ def test_a_pair_that_the_program_refuses_is_taken_out_again_and_the_old_one_is_s
     ({"certificate": "/etc/shadow"}, "Managing OS User Accounts"), ({"key": "/root/platform.key"}, "is not a file of"),
     ({"names": ["*.lab.example"]}, "parameter names"), ({"peer_address": "127.0.64.21"}, "the address of the other member"),
     ({"fingerprint": "AA:BB"}, "the pair beside the old one is the one that you asked for"),
+    ({"remove": "new"}, "fingerprint names the one in place"),
+    ({"remove": "new", "fingerprint": "AA:BB"}, "fingerprint names the pair in place"),
 ])  # fmt: skip
 def test_what_is_given_wrong_is_refused_before_anything_is_changed(
     desk: Desk, lab: Any, bad: dict[str, Any], said: str
@@ -209,3 +230,76 @@ def test_a_run_that_was_cut_off_after_the_swap_goes_on_with_the_reload(desk: Des
     assert error is None, error
     assert [e["step"] for e in desk.record().sent("change")] == ["reload"]
     assert served(lab)[BOTH["resolver1"]] == asked(NEW, "-serial")
+
+
+def test_a_saved_pair_that_has_expired_is_not_put_back(desk: Desk, lab: Any, tmp_path: Path) -> None:
+    wrong(tmp_path / "pair", "expired")
+    lay(lab, "resolver1", tmp_path / "pair")
+    for kind in ("crt", "key"):
+        lab.inside("resolver1", ["mv", f"/{FOLDER}/platform.{kind}.new", f"/{FOLDER}/platform.{kind}.old"])
+    before = files(lab, "resolver1")
+    assert "Certificate will expire" in str(stepped(desk, BOOK, **given("resolver1", back=True)))
+    assert not desk.record().sent("change")
+    assert files(lab, "resolver1") == before
+
+
+def test_a_saved_pair_that_could_not_be_reloaded_is_reloaded_later_and_not_moved_again(desk: Desk, lab: Any) -> None:
+    assert stepped(desk, BOOK, **given("resolver1")) is None
+    unit = Path(lab.container_root("resolver1")) / "run/systemd/system/nginx.service.d/broken.conf"
+    unit.parent.mkdir(parents=True)
+    unit.write_text("[Service]\nExecReload=\nExecReload=/bin/false\n")
+    lab.inside("resolver1", ["systemctl", "daemon-reload"])
+    try:
+        error = stepped(desk, BOOK, **given("resolver1", back=True))
+    finally:
+        unit.unlink()
+        unit.parent.rmdir()
+        lab.inside("resolver1", ["systemctl", "daemon-reload"])
+    assert "answer:  in place: the saved pair" in str(error)
+    assert served(lab)[BOTH["resolver1"]] == asked(NEW, "-serial")
+    error = stepped(desk, BOOK, **given("resolver1", back=True, follows=desk.record().intent["run"]))
+    assert error is None, error
+    assert [e["step"] for e in desk.record().sent("change")] == ["reload"]
+    assert served(lab)[BOTH["resolver1"]] == asked(OLD, "-serial")
+
+
+FAULTY = """#!/bin/sh
+echo . >> "{calls}"
+if [ "$(wc -l < "{calls}")" -eq {at} ]; then {fault}; fi
+{exec}
+"""
+
+
+@pytest.mark.parametrize("fault", ["exit 1", "kill -TERM $PPID"])
+@pytest.mark.parametrize(("step", "before"), [("swap", "old"), ("back", "new")])
+def test_whatever_fails_within_a_swap_both_files_are_of_one_pair_and_the_last_line_says_of_which(
+    tmp_path: Path, step: str, before: str, fault: str
+) -> None:
+    """Each program that it calls fails once, or the deadline's TERM comes while it runs."""
+    scope = scopes.load("ssl-certificates-update")
+    assert scope is not None
+    line = next(entry for entry in scope.entries if entry.steps == (step,))
+    values = {"certificate": str(tmp_path / "x.crt"), "key": str(tmp_path / "x.key"), "service": "openresty"}
+    argv, calls, ends = [slots.fill(token, values) for token in line.tokens()], tmp_path / "calls", set()
+    for at in range(1, 20):
+        pairs = {"": before, {"old": ".new", "new": ".old"}[before]: {"old": "new", "new": "old"}[before]}
+        for path in tmp_path.glob("x.*"):
+            path.unlink()
+        for end, pair in pairs.items():
+            for kind in ("crt", "key"):
+                (tmp_path / f"x.{kind}{end}").write_text(f"{pair} {kind}")
+        for name in ("mv", "cp", "openresty", "systemctl"):
+            real = f'exec /bin/{name} "$@"' if name in ("mv", "cp") else "exit 0"
+            (tmp_path / name).write_text(FAULTY.format(calls=calls, at=at, fault=fault, exec=real))
+            (tmp_path / name).chmod(0o755)
+        calls.unlink(missing_ok=True)
+        done = subprocess.run(argv, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True)
+        found = {(tmp_path / f"x.{kind}").read_text().partition(" ")[0] for kind in ("crt", "key")}
+        assert len(found) == 1, f"call {at} of {step}: two pairs are mixed\n{done}"
+        said = {"the old": "old", "the new": "new", "the saved": "old", "": before}
+        assert [found] == [{said[" ".join(done.stdout.partition("in place: ")[2].split()[:2])]}], done
+        ends.add((done.returncode == 0, *found))
+        if len(calls.read_text().splitlines()) < at:
+            break
+    after = {"old": "new", "new": "old"}[before]
+    assert {(False, before), (True, after)} <= ends, "it was left as it was, and done, at least once each"

@@ -236,8 +236,12 @@ def roster(until: str) -> list[str]:
 
 def test_a_review_is_quiet_when_all_is_as_approved_and_fails_with_the_names_when_not(desk: Desk, lab: Any) -> None:
     now = date.today()
-    used = [f"{login} {now - timedelta(days=9)}" for login in ("opsguide@lab.example", ANNA, GLASS)]
-    assert stepped(desk, BOOK, **given("audit", roster=roster("2099-01-01"), used=used)) is None
+    used = [f"{login} {now - timedelta(days=9)}" for login in ("opsguide@lab.example", ANNA)]
+    quiet = given("audit", roster=roster("2099-01-01"), break_glass=[GLASS], last_review=str(now - timedelta(days=90)))
+    assert stepped(desk, BOOK, **quiet, used=[*used, f"{GLASS} never"]) is None, "to be unused is right for it"
+    error = stepped(desk, BOOK, **quiet, used=[*used, f"{GLASS} {now - timedelta(days=89)}"])
+    assert "no account is to be looked at" in str(error)
+    assert desk.record().events("require")[-1]["inputs"] == {"break_glass_used": f"['{GLASS}']"}
     lab.panel("add", LENA, "admin")
     error = stepped(desk, BOOK, **given("audit", roster=roster("2020-01-01"), used=used[:1]))
     assert "no account is to be looked at" in str(error)
@@ -251,7 +255,7 @@ def test_a_review_is_quiet_when_all_is_as_approved_and_fails_with_the_names_when
     ("name", "value"),
     [("grace_days", 0), ("admins_left", 1), ("role", "owner"), ("action", "delete"), ("login", "a b@lab.example"),
      ("login", "--all"), ("login", "a@lab.example\n"), ("panel", "yes"), ("confirm", "other@lab.example"),
-     ("panel_wait", "soon"), ("trusted", "a@lab.example\nb"), ("notify", "yes")],
+     ("panel_wait", "soon"), ("last_review", "yesterday"), ("refused", 0), ("trusted", "a@lab.example\nb"), ("notify", "yes")],
 )  # fmt: skip
 def test_a_parameter_that_does_not_fit_is_refused_by_its_name(name: str, value: Any) -> None:
     scope = scopes.load(SLUG)

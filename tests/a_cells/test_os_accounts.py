@@ -27,7 +27,11 @@ CANARY = "$6$kanarie7731$0123456789abcdefghijklmnopqrstuvwxyz./ABCDEFGHIJKLMNOPQ
 GONE = """
 for u in anna berta deploy hivext jelastic; do pkill -KILL -u $u; userdel $u; rm -rf /home/$u /var/spool/cron/crontabs/$u; done
 for g in ops-operator ops-admin ssh-access; do groupdel $g; done
-rm -rf /etc/sudoers.d/50-profiles /root/ops-backup/accounts /srv/hers /root/k; true"""
+umount /mnt/more /mnt/net; rm -rf /mnt/more /mnt/net /vz/root/101/srv/hers /vz/private/101/hers /var/mail/anna /srv/late
+rm -rf /etc/sudoers.d/50-profiles /etc/sudoers.d/anna /root/ops-backup/accounts /srv/hers /root/k; true"""
+MOUNTED = """
+mkdir -p /mnt/more /mnt/net; mount -t tmpfs none /mnt/more; mount -t tmpfs server:/export /mnt/net
+for f in /mnt/more /mnt/net /vz/root/101/srv /vz/private/101; do echo hers > $f/hers; chown 2101 $f/hers; done"""
 SSHD = """
 mkdir -p /run/sshd; ssh-keygen -A > /dev/null; /usr/sbin/sshd -o Port=2222 -o UsePAM=no -o PidFile=/run/once.pid
 for i in $(seq 50); do test -s /run/once.pid && ss -l -t -n | grep -q :2222 && break; sleep 0.05; done
@@ -204,6 +208,11 @@ def test_from_lock_to_removal_each_step_is_seen_on_the_host_and_no_hash_is_kept(
     inside("uh-01", ["chown", "anna", "/srv/hers"])
     inside("uh-01", ["sh", "-c", "mkdir /var/spool/hers; touch /var/spool/hers/x; chown -R anna /var/spool/hers"])
     assert "no files outside the home" in str(go(desk, "uh-01", "remove", again="anna"))
+    rule = "echo 'anna ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/{0}; chmod 440 /etc/sudoers.d/{0}"
+    inside("uh-01", ["sh", "-c", f"{MOUNTED}; {rule.format('anna')}; {rule.format('50-other')}"])
+    error = go(desk, "uh-01", "remove", again="anna", outside="give to root")
+    inside("uh-01", ["rm", "/etc/sudoers.d/50-other"])
+    assert "no rule of sudo elsewhere names it" in str(error)
     inside("uh-01", ["sh", "-c", "dd if=/dev/zero of=/root/fill bs=1M status=none"])
     try:
         error = go(desk, "uh-01", "remove", again="anna", outside="give to root")
@@ -218,14 +227,18 @@ def test_from_lock_to_removal_each_step_is_seen_on_the_host_and_no_hash_is_kept(
     assert (host / "home/anna").stat().st_mode & 0o777 == 0o700
     assert not (host / "var/spool/cron/crontabs/anna").exists()
     assert not (host / "var/spool/hers").exists()
+    assert not (host / "etc/sudoers.d/anna").exists()
+    owners = inside("uh-01", ["sh", "-c", "stat -c %u /mnt/more/hers /mnt/net/hers /vz/root/101/srv/hers /vz/private/101/hers"])
+    assert owners.stdout.split() == ["0", "2101", "2101", "2101"], "local file systems, no network, no container"
     archive = host / "root/ops-backup/accounts/anna.tar"
     assert archive.stat().st_mode & 0o777 == 0o600
     listed = subprocess.run(
         ["tar", "-t", "-v", "--numeric-owner", "-f", archive], capture_output=True, text=True
     ).stdout
-    for name in ("home/anna/.bashrc", "srv/hers", "var/spool/cron/crontabs/anna"):
+    for name in ("home/anna/.bashrc", "srv/hers", "mnt/more/hers", "var/spool/cron/crontabs/anna", "etc/sudoers.d/anna"):
         assert f" {name}\n" in listed, name
-    assert all(line.split()[1].startswith("2101/") for line in listed.splitlines()), "with its owner"
+    others_own = [line for line in listed.splitlines() if not line.split()[1].startswith("2101/")]
+    assert [line.split()[-1] for line in others_own] == ["etc/sudoers.d/anna"], "with its owner"
     assert [line for line in (host / "etc/shadow").read_text().splitlines() if not line.startswith("anna:")] == others
     assert taken_back(desk, people, "userdel")
     back = [host / name for name in ("home/anna/.bashrc", "srv/hers", "var/spool/cron/crontabs/anna")]
@@ -316,6 +329,65 @@ def test_a_run_whose_kernel_was_lost_is_gone_on_with_to_its_end(desk: Desk, peop
     assert done.code == 0, done
     assert not line_of(people, "uh-01", "passwd")
     assert [e["template"] for e in desk.record().sent("change")] == ["userdel {user}"]
+
+
+@pytest.mark.lab
+def test_a_removal_that_broke_off_after_userdel_is_finished_and_userdel_is_not_sent_again(
+    desk: Desk, people, pair: Path
+) -> None:
+    host, inside = root(people, "uh-01"), people.inside
+    assert add(desk, "uh-01", pair) is None
+    assert go(desk, "uh-01", "remove", last="remove", again="anna", outside="give to root") is None
+    assert not line_of(people, "uh-01", "passwd")
+    inside("uh-01", ["sh", "-c", "echo late > /srv/late; chown 2101 /srv/late"])
+    done = desk("resume", desk.record().intent["run"])
+    assert done.code == 0, done
+    assert [e["step"] for e in desk.record().sent("change")] == ["hand-over"]
+    assert (host / "srv/late").stat().st_uid == 0
+    made = "echo mail > /var/mail/anna; echo '0 0 1 1 * true' > /var/spool/cron/crontabs/anna"
+    inside("uh-01", ["sh", "-c", f"{made}; chown 2101 /var/mail/anna /var/spool/cron/crontabs/anna"])
+    inside("uh-01", ["sh", "-c", "echo 'anna ALL=(ALL) ALL' > /etc/sudoers.d/anna; chmod 440 /etc/sudoers.d/anna"])
+    assert "remove of one that is gone takes its uid" in str(go(desk, "uh-01", "remove", again="anna"))
+    error = go(desk, "uh-01", "remove", again="anna", uid=2101)
+    assert error is None, error
+    assert "userdel {user}" not in [e["template"] for e in desk.record().sent("change")]
+    for left in ("var/mail/anna", "var/spool/cron/crontabs/anna", "etc/sudoers.d/anna"):
+        assert not (host / left).exists(), left
+        archive = ["tar", "-t", "-f", host / "root/ops-backup/accounts/anna.tar", left]
+        assert subprocess.run(archive, capture_output=True).returncode == 0, left
+    assert (host / "root/ops-backup/accounts/anna.tar.~1~").exists(), "the first one is kept"
+    assert go(desk, "uh-01", "remove", again="anna", uid=2101) is None, "nothing is left"
+    assert {e["step"] for e in desk.record().sent("change")} == {"end", "home"}
+    inside("uh-01", ["useradd", "-m", "-u", "2101", "berta"])
+    assert "nobody else has its number" in str(go(desk, "uh-01", "remove", again="anna", uid=2101))
+    assert not desk.record().sent("change")
+
+
+@pytest.mark.lab
+def test_mail_that_came_after_the_archive_is_not_deleted(desk: Desk, people, pair: Path) -> None:
+    host = root(people, "uh-01")
+    assert add(desk, "uh-01", pair) is None
+    people.inside("uh-01", ["sh", "-c", "echo early > /var/mail/anna; chown anna /var/mail/anna"])
+    assert go(desk, "uh-01", "remove", last="archive", again="anna") is None
+    people.inside("uh-01", ["sh", "-c", "echo late >> /var/mail/anna"])
+    done = desk("resume", desk.record().intent["run"])
+    assert done.code == 1, done
+    assert (host / "var/mail/anna").read_text() == "early\nlate\n"
+    assert line_of(people, "uh-01", "passwd"), "not removed"
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("tool", ["visudo", "sudo"])
+def test_what_sudo_takes_is_looked_for_before_an_account_is_made(desk: Desk, people, pair: Path, tool: str) -> None:
+    program = root(people, "hcore1") / {"visudo": "usr/sbin/visudo", "sudo": "usr/bin/sudo"}[tool]
+    aside = program.rename(program.with_name("aside"))
+    try:
+        error = add(desk, "hcore1", pair, sudo="operator")
+    finally:
+        aside.rename(program)
+    assert f"got {tool}" in str(error)
+    assert not desk.record().sent("change", "edit")
+    assert not line_of(people, "hcore1", "passwd")
 
 
 @pytest.mark.lab

@@ -42,7 +42,7 @@ def as_it_was(lab: Any) -> Iterator[None]:
     inside(lab, f"mkdir -p /vap-platform/upload; echo an archive > {SAMPLE}; touch -d '100 days ago' {SAMPLE}")
     before = inside(lab, f"cat /{CONF}")
     yield
-    undo = "mount -o remount,size=100g /vap-platform; rm -rf /vap-platform/upload /var/log/opsguide-test.log; nginx -s reload"
+    undo = "mount -o remount,size=100g /vap-platform; rm -rf /vap-platform/upload /srv/nginx /var/log/opsguide-test.log; nginx -s reload"
     lab.inside("uploader1", ["bash", "-c", f"cat > /{CONF}; {undo}"], stdin=before)
 
 
@@ -65,9 +65,17 @@ def test_the_request_holds_limit_sample_and_ages_and_nothing_is_stored(desk: Des
 
 
 def test_files_are_counted_only_where_that_was_allowed_and_what_cannot_be_decided_is_said(desk: Desk, lab: Any) -> None:
+    inside(lab, "mkdir /srv/nginx; echo 'client_max_body_size 77m;' > /srv/nginx/own.conf")
     wish = given(measure=False, size="99G", wanted_mb=150, exports="", probe="", sample="", public_name="")
+    wish |= {"config_keys": "jelastic.max_upload_size, jelastic.upload_max", "nginx": ["/srv/none", "/srv/nginx"]}
     assert stepped(desk, BOOK, **wish) is None
     asked = request_of(desk)
+    found = [e["answer"] for e in asked["evidence"] if "client_max_body_size" in e["command"]]
+    assert found == ["/srv/nginx/own.conf:client_max_body_size 77m;\n", ""], "in these folders, and no others"
+    left_out = next(j for j in asked["judged"] if "config_keys" in j["words"])["inputs"]
+    assert left_out == {"missing": "['jelastic.upload_max']"}, "the one that is answered is not missing"
+    named = "- NO: the platform tells every setting of config_keys; missing: ['jelastic.upload_max']\n"
+    assert named in (desk.record().path / "request.md").read_text()
     assert not [
         e
         for e in asked["evidence"]
@@ -76,6 +84,7 @@ def test_files_are_counted_only_where_that_was_allowed_and_what_cannot_be_decide
     ]
     assert {j["words"] for j in asked["judged"] if not j["met"]} == {
         "the size is within what the installer takes", "the server's side is here", "an upload was timed",
+        "the platform tells every setting of config_keys",
     }  # fmt: skip
 
 
@@ -98,7 +107,7 @@ def test_the_hand_off_is_confirmed_when_storage_and_limit_are_as_wanted(desk: De
 @pytest.mark.parametrize(
     ("name", "value"),
     [("storage", "tape"), ("size", ""), ("content", "vap"), ("content", "/vap/../etc"), ("content", "/vap*"),
-     ("options", "--all"), ("mount_source", "-a"), ("nfs_server", "a b"), ("nfs_server", "$(reboot)"),
+     ("options", "--all"), ("nginx", ["etc/nginx"]), ("nginx", ["/etc/ngin*"]), ("nginx", []), ("mount_source", "-a"), ("nfs_server", "a b"), ("nfs_server", "$(reboot)"),
      ("public_name", "-x"), ("service_user", "root;id"), ("upload_method", "DELETE"), ("upload_path", "/up load\n"),
      ("upload_port", 70000), ("wanted_mb", -1), ("way", []), ("change_id", ""), ("backup", ""), ("symptoms", "")],
 )  # fmt: skip

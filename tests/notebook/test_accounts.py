@@ -90,6 +90,13 @@ def reviewed(listed: Accounts, **more: Any) -> dict[str, list[str]]:
         ({"used": []}, {"unused": ["anna@lab.example"]}),
         ({"used": ["anna@lab.example 2026-08-29"]}, {"unused": ["anna@lab.example"]}),
         ({"used": ["anna@lab.example 2026-08-30"]}, {}),
+        ({"used": ["anna@lab.example never"]}, {"unused": ["anna@lab.example"]}),
+        ({"used": ["anna@lab.example never"], "break_glass": ["Anna@lab.example"]}, {}),
+        ({"used": ["anna@lab.example 2020-01-01"], "break_glass": ["anna@lab.example"], "last_review": "2026-08-28"}, {}),
+        ({"used": [], "break_glass": ["anna@lab.example"]}, {"break_glass_used": ["anna@lab.example"]}),
+        ({"break_glass": ["anna@lab.example"]}, {"break_glass_used": ["anna@lab.example"]}),
+        ({"break_glass": ["anna@lab.example"], "last_review": "2026-11-01"}, {"break_glass_used": ["anna@lab.example"]}),
+        ({"break_glass": ["anna@lab.example"], "last_review": "2026-11-02"}, {}),
         ({"roster": ROSTER[:2]}, {"not_approved": ["b.anna@lab.example"]}),
         ({"roster": [ROSTER[0], "anna@lab.example admin", ROSTER[2]]}, {"not_approved": ["anna@lab.example"]}),
         ({"roster": [*ROSTER, "gone@lab.example view"]}, {"not_listed": ["gone@lab.example"]}),
@@ -109,7 +116,7 @@ def test_an_account_without_two_factor_auth_is_named(listed: Accounts) -> None:
 
 
 @pytest.mark.parametrize("more", [{"roster": ["anna@lab.example"]}, {"used": ["anna@lab.example"]},
-                                  {"used": ["anna@lab.example soon"]},
+                                  {"used": ["anna@lab.example soon"]}, {"last_review": "soon"},
                                   {"roster": ["anna@lab.example admin never olga@lab.example"]}])  # fmt: skip
 def test_a_line_that_cannot_be_read_is_refused_with_its_parameter(listed: Accounts, more: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(more))):

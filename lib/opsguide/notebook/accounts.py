@@ -4,14 +4,17 @@
 - The names of the answer's fields are given. One that no account has is a wrong name, and refused; a login twice, too.
 - Admins are the roles admin and owner: both are root of the platform.
 - A line of the roster is `LOGIN ROLE`, or `LOGIN ROLE UNTIL APPROVER`; an admin's approval has an end and an approver.
-- The day of an account's last use is told, `LOGIN DAY`: it stands in the panel's Audit Log, which no method reads.
+- The day of an account's last use is told, `LOGIN DAY` or `LOGIN never`: it stands in the panel's Audit Log, which no
+  method reads. An admin of whom nothing is told counts as unused.
+- A break-glass account is for emergencies: it is named when it was used since the last review, the day of that review
+  among it, and when nothing is told of it; never for being unused.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -22,6 +25,7 @@ from opsguide.notebook.readings import Reading
 
 ADMINS = ("admin", "owner")
 ON = ("true", "1", "yes", "on", "enabled")
+NEVER, EVER = date.min, date.min + timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -58,19 +62,28 @@ class Accounts:
         return matches(rf'\{{(?i:(?=[^{{}}]*{named})(?=[^{{}}]*"{self.fields[1]}": ?"{re.escape(role)}"))')
 
     def review(
-        self, roster: list[str], used: list[str], domains: list[str], today: str, days: int
+        self,
+        roster: list[str],
+        used: list[str],
+        domains: list[str],
+        today: str,
+        days: int,
+        break_glass: Sequence[str] = (),
+        last_review: str = "",
     ) -> dict[str, list[str]]:
         """What is to be looked at, by reason; logins without a reason are in no list."""
         approved = {line[0].lower(): line[1:] for line in _lines("roster", roster, (2, 4))}
-        seen = {line[0].lower(): _day("used", line[1]) for line in _lines("used", used, (2,))}
+        seen = {line[0].lower(): _used(line[1]) for line in _lines("used", used, (2,))}
         now, known = _day("today", today), {domain.lower() for domain in domains}
-        stale = now - timedelta(days=days)
+        stale, since = now - timedelta(days=days), _day("last_review", last_review) if last_review else EVER
+        glass = [login.lower() for login in break_glass]
         admins = [login for login in self.roles if self.roles[login] == "admin"]
         until = {login: _day("roster", approved[login][1]) for login in approved if len(approved[login]) == 3}
         return {
             "no_two_factor": [login for login in self.roles if not self.factors[login]],
             "unknown_domain": [login for login in self.roles if login.rpartition("@")[2] not in known],
-            "unused": [login for login in admins if seen.get(login, date.min) < stale],
+            "unused": [login for login in admins if login not in glass and seen.get(login, NEVER) < stale],
+            "break_glass_used": [login for login in glass if seen.get(login, date.max) >= since],
             "not_approved": [n for n in self.roles if n not in approved or (n in admins and n not in until)],
             "approval_expired": [login for login in self.roles if login in until and until[login] < now],
             "another_role": [n for n, has in self.roles.items() if n in approved and approved[n][0] != has],
@@ -114,6 +127,10 @@ def _lines(name: str, lines: Iterable[str], sizes: tuple[int, ...]) -> list[list
     if bad := [words for words in split if len(words) not in sizes]:
         raise InputError(f"{name}: {' '.join(bad[0])!r} has {len(bad[0])} words", next="see the help of the parameter")
     return split
+
+
+def _used(text: str) -> date:
+    return NEVER if text == "never" else _day("used", text)
 
 
 def _day(name: str, text: str) -> date:

@@ -65,7 +65,7 @@ def markdown(body: dict[str, Any]) -> str:
     ]
     if body["judged"]:
         lines += ["", "## Judged by the runbook", ""]
-        lines += [f"- {'yes' if j['met'] else 'NO'}: {one_line(j['words'])}" for j in body["judged"]]
+        lines += [_judged(j) for j in body["judged"]]
     lines += ["", "## Evidence (read only, secrets hidden)", ""]
     for item in body["evidence"]:
         lines += [f"{_code(item['command'])} (exit {item['exit']})", *_fenced(item["answer"])]
@@ -76,6 +76,12 @@ def _code(line: str) -> str:
     """A line as Markdown shows it to the letter, also one that has backticks of its own."""
     text = one_line(line)
     return f"`` {text} ``" if "`" in text else f"`{text}`"
+
+
+def _judged(item: dict[str, Any]) -> str:
+    """What held; what did not, with what it was judged on: `NO: the names are known; missing: …`."""
+    inputs = "".join(f"; {one_line(name)}: {one_line(value)}" for name, value in item["inputs"].items())
+    return f"- {'yes' if item['met'] else 'NO'}: {one_line(item['words'])}{'' if item['met'] else inputs}"
 
 
 def _wanted(item: dict[str, Any]) -> list[str]:
