@@ -180,7 +180,10 @@ def test_a_pair_that_is_wrong_is_refused_before_anything_is_changed(
 @contextlib.contextmanager
 def refused_by_the_program(lab: Any, place: Path) -> Iterator[None]:
     """The test of the configuration does not accept this certificate."""
-    program, line = Path(lab.container_root("resolver1")) / "usr/bin/openresty", Path(f"{place}.crt").read_text().splitlines()[3]
+    program, line = (
+        Path(lab.container_root("resolver1")) / "usr/bin/openresty",
+        Path(f"{place}.crt").read_text().splitlines()[3],
+    )
     words = f'if [ "$1" = -t ] && grep -q "{line}" /{FOLDER}/platform.crt; then echo "cannot load it" >&2; exit 1; fi'
     program.unlink()
     program.write_text(f'#!/bin/sh\n{words}\nexec /usr/sbin/nginx "$@"\n')

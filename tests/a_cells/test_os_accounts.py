@@ -228,14 +228,22 @@ def test_from_lock_to_removal_each_step_is_seen_on_the_host_and_no_hash_is_kept(
     assert not (host / "var/spool/cron/crontabs/anna").exists()
     assert not (host / "var/spool/hers").exists()
     assert not (host / "etc/sudoers.d/anna").exists()
-    owners = inside("uh-01", ["sh", "-c", "stat -c %u /mnt/more/hers /mnt/net/hers /vz/root/101/srv/hers /vz/private/101/hers"])
+    owners = inside(
+        "uh-01", ["sh", "-c", "stat -c %u /mnt/more/hers /mnt/net/hers /vz/root/101/srv/hers /vz/private/101/hers"]
+    )
     assert owners.stdout.split() == ["0", "2101", "2101", "2101"], "local file systems, no network, no container"
     archive = host / "root/ops-backup/accounts/anna.tar"
     assert archive.stat().st_mode & 0o777 == 0o600
     listed = subprocess.run(
         ["tar", "-t", "-v", "--numeric-owner", "-f", archive], capture_output=True, text=True
     ).stdout
-    for name in ("home/anna/.bashrc", "srv/hers", "mnt/more/hers", "var/spool/cron/crontabs/anna", "etc/sudoers.d/anna"):
+    for name in (
+        "home/anna/.bashrc",
+        "srv/hers",
+        "mnt/more/hers",
+        "var/spool/cron/crontabs/anna",
+        "etc/sudoers.d/anna",
+    ):
         assert f" {name}\n" in listed, name
     others_own = [line for line in listed.splitlines() if not line.split()[1].startswith("2101/")]
     assert [line.split()[-1] for line in others_own] == ["etc/sudoers.d/anna"], "with its owner"
