@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from opsguide.errors import InputError
 from opsguide.guide import alive, expectations, kinds
 
 MAP = alive.load()
@@ -52,7 +51,7 @@ def test_what_is_no_check_is_refused(row: tuple[str, ...]) -> None:
 
 
 def test_an_expectation_that_is_none_is_refused() -> None:
-    with pytest.raises(InputError):
+    with pytest.raises(ValueError, match="msa, check ok: not an expectation"):
         alive.parse(LINE % ("ok", "true", "G", ', expect = { name = "feels", args = ["good"] }'))
 
 

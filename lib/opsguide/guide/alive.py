@@ -12,11 +12,13 @@ import shlex
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from opsguide.guide import expectations
+from opsguide.guide import maps
 from opsguide.guide.kinds import KINDS
+from opsguide.guide.scope_keys import TABLE, TEXT, hold_table
+
+KEYS = {"name": TEXT, "command": TEXT, "expect": TABLE, "source": TEXT}
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Alive:
 @cache
 def load() -> Alive:
     """The shipped map."""
-    return parse((files("opsguide.guide") / "alive.toml").read_text("utf-8"))
+    return maps.read("alive.toml", parse)
 
 
 def parse(text: str) -> Alive:
@@ -69,8 +71,9 @@ def parse(text: str) -> Alive:
 
 
 def _check(where: str, row: dict[str, Any]) -> Check:
+    hold_table(f"{where}, check {row.get('name', '?')}", row, KEYS, ("name", "command", "source"))
     found = Check(**row)
     if not re.fullmatch(r"[a-z0-9@._-]+", found.name) or not found.argv or not found.source:
         raise ValueError(f"{where}: {found.name!r} is no check")
-    expectations.checked(found.expect)
+    maps.expectation(f"{where}, check {found.name}", found.expect)
     return found

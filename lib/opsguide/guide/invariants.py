@@ -15,9 +15,9 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
+from opsguide.guide import maps
 from opsguide.guide.kinds import words
 
 DEEDS = {"takes-out": "taking {} out", "reboots": "rebooting {}", "removes": "removing {}", "empties": "emptying {}"}
@@ -136,7 +136,12 @@ class Rules:
 @cache
 def load() -> Rules:
     """The shipped rules."""
-    table = tomllib.loads((files("opsguide.guide") / "invariants.toml").read_text("utf-8"))
+    return maps.read("invariants.toml", parse)
+
+
+def parse(text: str) -> Rules:
+    """The rules from the text of their file; an error of Python's for a row that is none."""
+    table = tomllib.loads(text)
     return Rules(
         Pair(**_tuples(table["pair"])),
         tuple(AtMost(**_tuples(row)) for row in table["at-most"]),

@@ -7,9 +7,13 @@ import tomllib
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
-from importlib.resources import files
+from typing import Any
 
+from opsguide.guide import maps
 from opsguide.guide.kinds import KINDS
+from opsguide.guide.scope_keys import TEXT, TEXTS, hold_table
+
+KEYS = {"what": TEXT, "command": TEXT, "activity": TEXT, "answer": TEXT, "kinds": TEXTS}
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,21 @@ class Mend:
 @cache
 def load() -> tuple[Mend, ...]:
     """The shipped rows, in order."""
-    table = tomllib.loads((files("opsguide.guide") / "mends.toml").read_text("utf-8"))
-    return tuple(Mend(**{**row, "kinds": tuple(row.get("kinds", KINDS))}) for row in table["mend"])
+    return maps.read("mends.toml", parse)
+
+
+def parse(text: str) -> tuple[Mend, ...]:
+    """The rows from the text of their file; ValueError, with the place, for a row that is none."""
+    return tuple(_mend(f"mend {number}", row) for number, row in enumerate(tomllib.loads(text)["mend"], 1))
+
+
+def _mend(place: str, row: dict[str, Any]) -> Mend:
+    hold_table(place, row, KEYS, ("what", "command", "activity"))
+    try:
+        re.compile(row.get("answer", ""))
+    except re.error as error:
+        raise ValueError(f"{place}, key answer: {error}") from None
+    return Mend(**{**row, "kinds": tuple(row.get("kinds", KINDS))})
 
 
 def mend(kind: str, command: str, answer: str, but: str = "") -> Mend | None:

@@ -32,23 +32,23 @@ NEEDED = {"file": ("steps",), "parameter": ("type", "default", "help"), "record"
 
 def hold(scope: Mapping[str, Any]) -> None:
     """ValueError, in one sentence with place and key, for a file that is not of this form."""
-    _hold("the file", scope, FILE, NEEDED["file"])
+    hold_table("the file", scope, FILE, NEEDED["file"])
     for name, fields in scope.get("parameters", {}).items():
-        _hold(f"parameters.{name}", fields, PARAMETER, NEEDED["parameter"])
+        hold_table(f"parameters.{name}", fields, PARAMETER, NEEDED["parameter"])
     for name, names in scope.get("related", {}).items():
         _shaped("related", name, names, TEXTS)
     for verb in ("look", "change"):
         for number, row in enumerate(scope.get(verb, []), 1):
             hold_entry(f"{verb} {number}", row)
     for number, row in enumerate(scope.get("file", []), 1):
-        _hold(f"file {number}", row, EDITED, NEEDED["path"])
+        hold_table(f"file {number}", row, EDITED, NEEDED["path"])
 
 
 def hold_entry(place: str, row: Mapping[str, Any]) -> None:
     """The same for one look or change."""
     if isinstance(row, dict) and (template := row.get("command") or row.get("api")):
         place = f"{place} ({template})"
-    _hold(place, row, {**LOOK, **CHANGE})
+    hold_table(place, row, {**LOOK, **CHANGE})
     if ("command" in row) == ("api" in row):
         raise ValueError(f"{place}: it is a command or an api, one of them")
     if "args" in row and "command" in row:
@@ -56,12 +56,13 @@ def hold_entry(place: str, row: Mapping[str, Any]) -> None:
     for name, kind in row.get("slots", {}).items():
         _shaped(f"{place}, slots", name, kind, TEXT)
     if "record" in row:
-        _hold(f"{place}, record", row["record"], RECORD, NEEDED["record"])
+        hold_table(f"{place}, record", row["record"], RECORD, NEEDED["record"])
     if "handed" in row:
-        _hold(f"{place}, handed", row["handed"], HANDED, NEEDED["handed"])
+        hold_table(f"{place}, handed", row["handed"], HANDED, NEEDED["handed"])
 
 
-def _hold(place: str, fields: Any, keys: Mapping[str, str], needed: tuple[str, ...] = ()) -> None:
+def hold_table(place: str, fields: Any, keys: Mapping[str, str], needed: tuple[str, ...] = ()) -> None:
+    """ValueError, with place and key, for a table that has another key, another shape, or lacks what is needed."""
     if not isinstance(fields, dict):
         raise ValueError(f"{place}: {TABLE} belongs here, not {fields!r}")
     for name, value in fields.items():

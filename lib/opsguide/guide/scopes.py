@@ -41,7 +41,7 @@ from importlib.resources import files
 from typing import Any
 
 from opsguide.errors import InputError
-from opsguide.guide import scope_keys, slots
+from opsguide.guide import maps, scope_keys, slots
 from opsguide.guide.durations import duration
 from opsguide.guide.editions import NOTES
 from opsguide.guide.kinds import KINDS
@@ -362,13 +362,13 @@ def common_looks() -> tuple[Entry, ...]:
 
 @cache
 def _owners() -> tuple[tuple[str, str], ...]:
-    table = tomllib.loads((files("opsguide.guide") / "owners.toml").read_text("utf-8"))
+    table = maps.read("owners.toml", tomllib.loads)
     return tuple((path, activity) for activity, paths in table["paths"].items() for path in paths)
 
 
 @cache
 def _secret() -> tuple[str, ...]:
-    return tuple(tomllib.loads((files("opsguide.guide") / "owners.toml").read_text("utf-8"))["secret"])
+    return tuple(maps.read("owners.toml", tomllib.loads)["secret"])
 
 
 def may_be_secret(path: str) -> bool:

@@ -3,6 +3,8 @@
 - A service belongs to a kind of element or to a component of the infrastructure; the component's entry wins.
 - A service that must not be restarted is listed as denied, with the reason and what to do instead.
 - The config test and the probe are looks; they are the only commands that the map allows.
+- A row has the keys that the head of the file explains; another one, or a value of another shape, is refused with its
+  place.
 """
 
 from __future__ import annotations
@@ -10,11 +12,14 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from opsguide.errors import InputError, RefusedError
+from opsguide.guide import maps, slots
 from opsguide.guide.kinds import KINDS
+from opsguide.guide.scope_keys import FLAG, TABLE, TEXT, hold_table
+
+KEYS = {"config_test": TEXT, "probe": TEXT, "healthy": TABLE, "drained": FLAG, "denied": TEXT, "source": TEXT}
 
 
 @dataclass(frozen=True)
@@ -33,11 +38,22 @@ class Service:
 @cache
 def load() -> dict[str, dict[str, Service]]:
     """The shipped map: kind or component -> service name -> Service."""
-    content = (files("opsguide.guide") / "services.toml").read_text("utf-8")
+    return maps.read("services.toml", parse)
+
+
+def parse(text: str) -> dict[str, dict[str, Service]]:
+    """The map from the text of its file; ValueError, with the place, for a row that is none."""
     return {
-        where: {name: Service(name=name, **fields) for name, fields in rows.items()}
-        for where, rows in tomllib.loads(content).items()
+        where: {name: _service(f"{where}.{name}", name, row) for name, row in rows.items()}
+        for where, rows in tomllib.loads(text).items()
     }
+
+
+def _service(place: str, name: str, row: Any) -> Service:
+    slots.check("unit", name)
+    hold_table(place, row, KEYS, ("source",))
+    maps.expectation(place, row.get("healthy"))
+    return Service(name=name, **row)
 
 
 def of(kind: str, component: str) -> dict[str, Service]:
