@@ -62,6 +62,14 @@ def socket_path(platform: Path) -> Path:
     return path
 
 
+def is_served(path: Path) -> bool:
+    """Whether a broker listens there; a socket that a killed one left behind is none."""
+    found = _try(path)
+    if found:
+        found.close()
+    return found is not None
+
+
 class Lines:
     """JSON objects over a stream socket, one a line; reading ends at EOF."""
 
@@ -211,7 +219,14 @@ def _started(platform: Path, path: Path) -> socket.socket:
             break
         time.sleep(0.01)
     said = log.read_text("utf-8", "replace").strip().splitlines()
-    raise InputError(said[-1] if said else "the broker did not start", where=str(log), next="opsguide doctor")
+    raise _why(said[-1] if said else "the broker did not start", log)
+
+
+def _why(said: str, log: Path) -> OpsguideError:
+    """The error that the broker left as its last words, or these words."""
+    with contextlib.suppress(ValueError, AttributeError):
+        return OpsguideError.from_dict(json.loads(said))
+    return InputError(said, where=str(log), next="opsguide doctor")
 
 
 def _try(path: Path) -> socket.socket | None:

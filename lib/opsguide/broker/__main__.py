@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -24,7 +25,7 @@ def main() -> int:
     try:
         Server(asked.platform, asked.socket).serve()
     except OpsguideError as error:
-        print(error, file=sys.stderr)
+        print(json.dumps(error.as_dict()), file=sys.stderr)
         return error.exit_code
     return 0
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from opsguide import places
-from opsguide.broker import opened, policy
+from opsguide.broker import opened
 from opsguide.broker.commands import Command, Commands
 from opsguide.broker.state import Hold, State
 from opsguide.broker.targets import Grounds, Target, own
 from opsguide.errors import LockedError
 from opsguide.guide import invariants
 from opsguide.guide.invariants import Out, Part, Room, Story
+from opsguide.reach import policy
 from opsguide.reach.inventory import Element, Platform
 
 LOOK_SECONDS = 20.0

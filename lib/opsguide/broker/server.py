@@ -19,9 +19,10 @@ import time
 from pathlib import Path
 
 from opsguide import places
-from opsguide.broker import people, policy
 from opsguide.broker.session import Session
 from opsguide.broker.world import World
+from opsguide.errors import OpsguideError
+from opsguide.reach import people, policy
 from opsguide.wire import DEAF_SECONDS, Lines
 
 
@@ -81,6 +82,8 @@ class Server:
             session = Session(self._world, Lines(connection), pid, person)
             self._world.sessions.append(session)
             session.serve()
+        except OpsguideError as error:
+            _refuse(connection, error)
         finally:
             if session in self._world.sessions:
                 self._world.sessions.remove(session)
@@ -88,3 +91,12 @@ class Server:
             with self._lock:
                 self._busy -= 1
                 self._last = time.monotonic()
+
+
+def _refuse(connection: socket.socket, error: OpsguideError) -> None:
+    """Answer a hello that no session can come of."""
+    connection.settimeout(DEAF_SECONDS)
+    lines = Lines(connection)
+    with contextlib.suppress(OSError, OpsguideError):
+        lines.receive()
+        lines.send({"error": error.as_dict()})

@@ -66,6 +66,10 @@ class Section:
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
 
+    def is_bare(self, name: str) -> bool:
+        """Whether nothing stands after a key."""
+        return self._values[name].tag == "tag:yaml.org,2002:null"
+
     def line_of(self, name: str) -> int:
         """The line of a key, or of the section where the key is missing."""
         return self._lines.get(name, self.line)
@@ -151,7 +155,18 @@ def _said(node: yaml.Node) -> str:
     return _SAID.get(node.tag.rpartition(":")[2], f"something tagged {node.tag[:40]}")
 
 
-def parse(file: Path, content: bytes, allowed: Iterable[str]) -> Section:
+def of_file(file: Path, allowed: Iterable[str]) -> Section:
+    """The top mapping of a file that may be absent or empty; InputError as for `parse`."""
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        content = b""
+    except OSError as reason:
+        raise InputError(f"{file.name} cannot be read: {reason.strerror}", where=str(file)) from None
+    return parse(file, content, allowed, may_be_empty=True)
+
+
+def parse(file: Path, content: bytes, allowed: Iterable[str], may_be_empty: bool = False) -> Section:
     """The top mapping of a file; InputError with file and line for anything that is not YAML."""
     if len(content) > LARGEST:
         raise InputError(f"{file.name} is larger than 4 MiB", where=str(file))
@@ -167,6 +182,8 @@ def parse(file: Path, content: bytes, allowed: Iterable[str]) -> Section:
     except (yaml.YAMLError, RecursionError) as reason:
         words = str(reason).splitlines()[0][:120]
         raise InputError(f"{file.name}: not YAML: {words}", where=str(file)) from None
+    if node is None and may_be_empty:
+        return parse(file, b"{}", allowed)
     if node is None:
         raise InputError(f"{file.name}: the file is empty", where=str(file))
     return Section(file, node, "", list(allowed))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from opsguide.broker import people
 from opsguide.errors import InputError
+from opsguide.reach import people
 
 
 def test_who_asks_is_what_the_kernel_says_of_the_sockets_other_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,6 +53,8 @@ def test_an_account_that_the_machine_does_not_know_goes_by_its_number(tmp_path: 
         b"\xff\xfe",
         b"people: !!python/object:os.system x\n",
         b"people:\n\troot: x\n",
+        b"people:\n  root: Anna\npeople:\n  root: Bo\n",
+        b"peple:\n  root: Anna\n",
     ],
 )
 def test_a_file_that_is_not_such_a_list_is_bad_input_and_is_named(tmp_path: Path, content: bytes) -> None:
@@ -66,7 +68,13 @@ def test_a_file_that_is_not_yaml_is_refused_with_its_line(tmp_path: Path) -> Non
     (tmp_path / "people.yml").write_text("people:\n  root: Anna\n  bo: [\n")
     with pytest.raises(InputError) as refused:
         people.person(0, tmp_path / "people.yml")
-    assert refused.value.where.endswith("people.yml:4")
+    assert refused.value.words.startswith("people.yml:4: ")
+
+
+def test_a_name_that_is_none_is_refused_with_file_line_and_key(tmp_path: Path) -> None:
+    (tmp_path / "people.yml").write_text("people:\n  root: Anna\n  bo: 5\n")
+    with pytest.raises(InputError, match=r"people\.yml:3: people\.bo: expected text"):
+        people.person(0, tmp_path / "people.yml")
 
 
 def test_a_file_that_cannot_be_read_is_bad_input(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from opsguide.broker import policy
 from opsguide.errors import InputError
 from opsguide.places import home
+from opsguide.reach import policy
 
 
 def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
@@ -47,6 +47,18 @@ def test_a_wrong_key_or_value_is_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(InputError) as refused:
         policy.load(tmp_path / "policy.yml")
     assert "policy.yml" in refused.value.where
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("idle: 5 min\nlinger: soon\n", r"policy\.yml:2: linger: 'soon' is not a duration"),
+    ("idle: 5 min\nat_most:\n  hosts-of-a-group: 0\n", r"policy\.yml:3: at_most\.hosts-of-a-group: 0 is not between"),
+    ("idle: 5 min\nat_most: {hosts-of-group: 2}\n", r"policy\.yml:2: at_most\.hosts-of-group: unknown key; did you mean"),
+    ("idle: 5 min\nidle: 6 min\n", r"policy\.yml:2: idle: stands twice"),
+])  # fmt: skip
+def test_what_is_wrong_is_named_by_file_line_and_key(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "policy.yml").write_text(text)
+    with pytest.raises(InputError, match=words):
+        policy.load(tmp_path / "policy.yml")
 
 
 def test_the_shipped_file_reads() -> None:
