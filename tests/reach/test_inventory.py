@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from opsguide.errors import InputError
+from opsguide.reach import inventory
 from opsguide.reach.elements import Become
 from opsguide.reach.inventory import Platform, find, load
 
@@ -44,6 +46,12 @@ def written(tmp_path: Path, text: str | bytes) -> Path:
 @pytest.fixture
 def lab(tmp_path: Path) -> Platform:
     return load(written(tmp_path, GOOD))
+
+
+@pytest.mark.parametrize("keys", ["TOP", "SSH", "API", "SUPPORT", "SMTP", "HOST", "BECOME", "CONTAINER"])
+def test_the_example_names_and_explains_every_key(keys: str) -> None:
+    text = (REPOSITORY / "parameters/platforms/example.yml").read_text()
+    assert [key for key in getattr(inventory, keys) if not re.search(rf"\b{key}\b", text)] == []
 
 
 def test_a_good_file_becomes_a_platform(lab: Platform, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@
 - A peer is an infrastructure container that names this one as its peer, on another host.
 - A jump host is a host of the file, and no way leads back to where it began.
 - No two hosts share an address and port, a platform id or a machine id.
-- No two containers share a node id or a machine id, nor a ctid on one host.
+- No two containers share a node id, nor a ctid on one host.
 """
 
 from __future__ import annotations

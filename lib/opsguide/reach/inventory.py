@@ -45,7 +45,7 @@ SUPPORT = ("to", "from", "folder", "smtp")
 SMTP = ("host", "port", "security", "user", "password", "ca", "timeout")
 HOST = ("kind", "address", "port", "id", "group", "region", "joining", "machine_id", "jump", "become")
 BECOME = ("sudo", "password")
-CONTAINER = ("kind", "host", "ctid", "component", "peer", "env", "node", "machine_id")
+CONTAINER = ("kind", "host", "ctid", "component", "peer", "env", "node")
 NAME = r"[a-z0-9][a-z0-9-]{0,62}"
 _NAME_WORDS = "a name of lower-case letters, digits and dashes"
 EDITION = rf"{NAME}|[A-Za-z0-9._/-]{{1,255}}\.csv"
@@ -289,5 +289,4 @@ def _container(name: str, section: Section) -> Element:
         peer=section.text("peer", ""),
         env=section.text("env", "", NAME, "the name of an environment"),
         node=section.whole("node", 1, _BIG),
-        machine_id=_machine_id(section),
     )
