@@ -381,6 +381,6 @@ def test_the_doctor_says_how_requests_leave_and_what_is_wrong_with_it(post: Post
         return {c["name"]: (c["state"], c["words"]) for c in json.loads(post("doctor", "--json").out)}
 
     assert said()["support"] == ("ok", f"mail to support@vendor.test by 127.0.0.1 port {post.box.port}, starttls")
-    assert said()["mail password"][0] == "ok"
+    assert said()["password of the mail server"][0] == "ok"
     (post.folder / "smtp").chmod(0o644)
-    assert said()["mail password"][0] == "wrong"
+    assert said()["password of the mail server"][0] == "wrong"

@@ -182,6 +182,7 @@ def test_a_hold_that_cannot_be_read_is_a_hold(tmp_path: Path, content: str) -> N
 
 
 def test_doctor_names_what_is_wrong(far: FarDesk) -> None:
+    far.write("known_hosts", f"ih-01 {(far.folder / 'key.pub').read_text()}")
     done = far("doctor", "--json")
     assert done.code == 0, done
     told = {check["name"]: check for check in done.json}

@@ -1,6 +1,8 @@
 """What `opsguide doctor` looks at: each check says what it found and what would mend it. It changes nothing.
 
 - A check is `ok`, `wrong` (opsguide will not work) or `note` (it works; you may want to know).
+- No host and no server is connected to: what hosts answer, `opsguide plan` shows.
+- Where something is wrong, the last line says what works all the same.
 - What the set-up prevents is said as far as a test shows it, and no further.
 """
 
@@ -8,18 +10,24 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from opsguide import __version__, places, wire
 from opsguide.errors import OpsguideError
-from opsguide.launch.setting import Setting
-from opsguide.reach import secrets
-from opsguide.reach.inventory import Platform
+from opsguide.guide import alive, invariants, mends, scopes, services
+from opsguide.launch.setting import Setting, edition_of
+from opsguide.reach import hostkeys, people, policy, secrets
+from opsguide.reach.inventory import Element, Platform
 
 OK, WRONG, NOTE = "ok", "wrong", "note"
+FULL, SCARCE = 1 << 20, 100 << 20
+NAMED = 5
+NEEDS_NOTHING = "records, verify, doctor"
+NEEDS_THE_FILE = "matrix, may, show, elements, handoff list and show, custom list, batches"
 PREVENTED = (
     "a command that the activity's scope does not hold to the character; a command on an element that table, inventory "
     "and host do not agree on; a change in another step than its own, on a locked or held element, against an "
@@ -44,15 +52,48 @@ class Check:
 
 def everything(setting: Setting) -> Iterator[Check]:
     """All checks, in the order in which they depend on each other."""
+    wrong = []
+    for check in _looked_at(setting):
+        wrong += [check.name] if check.state == WRONG else []
+        yield check
+    if wrong:
+        yield Check("works", NOTE, _works(wrong))
+
+
+def _works(wrong: list[str]) -> str:
+    """What can be done although something is wrong."""
+    fits = not {"python", "packages", "repository", "platform", "edition", "guide"} & set(wrong)
+    there = f"{NEEDS_NOTHING}{f', {NEEDS_THE_FILE}' if fits else ''}"
+    return f"as it is: {there}. What plans, runs or asks a host needs all that is WRONG above"
+
+
+def _looked_at(setting: Setting) -> Iterator[Check]:
     yield _python()
     yield _packages()
     yield _folders()
-    yield _records(setting.records())
+    yield _said("guide", _guide)
+    yield from _records(setting.records())
     try:
         yield from _of_platform(setting.platform())
     except OpsguideError as error:
         yield Check("platform", WRONG, error.words, error.next)
     yield from _lab()
+
+
+def _said(name: str, how: Callable[[], str]) -> Check:
+    """What `how` says, or the error that it raises, as a check."""
+    try:
+        return Check(name, OK, how())
+    except OpsguideError as error:
+        return Check(name, WRONG, error.words, error.next)
+
+
+def _guide() -> str:
+    """The maps that a provider may edit, read; scopes are read by `show`."""
+    for load in (alive.load, invariants.load, mends.load, scopes.common_looks, services.load):
+        load()
+    scopes.owner_of("/")
+    return "service map, owners, invariants and the others are read"
 
 
 def _python() -> Check:
@@ -88,17 +129,19 @@ def _folders() -> Check:
 def _of_platform(platform: Platform) -> Iterator[Check]:
     kind = "PRACTICE" if platform.practice else "REAL"
     yield Check("platform", OK, f"{platform.name} ({kind}), {len(platform.elements)} elements, {platform.file}")
-    references = {"ssh key": platform.ssh.key, **({"API token": platform.api.token} if platform.api else {})}
-    for name, reference in references.items():
-        yield _secret(name, reference)
+    yield _said("edition", lambda: f"{edition_of(platform).name}, {len(edition_of(platform).activities)} activities")
+    yield _said("people", _you)
+    yield _said("policy", _policy)
+    yield _said("ssh key", lambda: _key(platform))
+    yield from _secrets(platform)
     if platform.api is None:
         yield Check("platform API", NOTE, "none configured: proofs of kind go without it")
     yield from _support(platform)
-    for name, path in (("known_hosts", platform.ssh.known_hosts), ("ssh configuration", platform.ssh.config)):
-        readable = os.access(path, os.R_OK)
-        yield Check(name, OK if readable else WRONG, f"{path}{'' if readable else ' cannot be read'}",
-                    "" if readable else f"see {name} in {platform.file.name}")  # fmt: skip
-    yield _writable("state folder", platform.state, "install -d -m 2770, owned by the operators' group")
+    yield _readable("known_hosts", platform.ssh.known_hosts, "known_hosts", platform)
+    if os.access(platform.ssh.known_hosts, os.R_OK):
+        yield from _host_keys(platform)
+    yield _readable("ssh configuration", platform.ssh.config, "config", platform)
+    yield from _writable("state folder", platform.state, f"install -d -m 2770 -g GROUP {platform.state}")
     yield _broker(platform.file)
     yield from _protection(platform)
 
@@ -111,27 +154,81 @@ def _support(platform: Platform) -> Iterator[Check]:
         readable = smtp.ca is None or os.access(smtp.ca, os.R_OK)
         words = how if readable else f"the CA file {smtp.ca} cannot be read"
         yield Check("support", OK if readable else WRONG, words, "" if readable else "see support.smtp.ca")
-        if smtp.password:
-            yield _secret("mail password", smtp.password)
     elif support.folder:
         yield Check("support", OK, f"requests go as files to {support.folder}")
     else:
         yield Check("support", NOTE, "requests leave as files only: opsguide handoff send NUMBER --to-file DIR")
 
 
-def _secret(name: str, reference: str) -> Check:
+def _you() -> str:
+    found = people.person(os.getuid(), places.home() / "parameters" / "people.yml")
+    return f"records name you {found['name']} ({found['user']}: {found['how']})"
+
+
+def _policy() -> str:
+    found = policy.load(places.home() / "parameters" / "policy.yml")
+    return f"idle {found.idle:.0f} s, linger {found.linger:.0f} s; at most " + ", ".join(
+        f"{n} {name}" for name, n in found.at_most.items()
+    )
+
+
+def _key(platform: Platform) -> str:
+    from opsguide.reach.ssh_connect import private_key
+
+    reference = platform.ssh.key
+    return f"{reference}, {private_key(secrets.resolve(reference), reference).get_name()}"
+
+
+def _secrets(platform: Platform) -> Iterator[Check]:
+    """The passwords and the token of the platform file; nothing of them is shown."""
+    for what, reference in secrets.of_platform(platform).items():
+        yield _said(what, partial(_resolved, reference))
+
+
+def _resolved(reference: str) -> str:
+    secrets.resolve(reference)
+    return f"{reference} can be read"
+
+
+def _readable(name: str, path: Path, key: str, platform: Platform) -> Check:
+    if os.access(path, os.R_OK):
+        return Check(name, OK, str(path))
+    remedy = "opsguide lab up" if platform.practice else f"make it, or correct ssh.{key} in {platform.file.name}"
+    return Check(name, WRONG, f"{path} cannot be read", remedy)
+
+
+def _host_keys(platform: Platform) -> Iterator[Check]:
+    """Whether each host can be told from another, and who may change the file that says so."""
+    ssh, hosts = platform.ssh, [one for one in platform.elements.values() if one.is_host]
     try:
-        secrets.resolve(reference)
+        known = {h.name for h in hosts if _on_file(ssh.known_hosts, h)}
     except OpsguideError as error:
-        return Check(name, WRONG, error.words, error.next)
-    return Check(name, OK, f"{reference} can be read")
+        yield Check("host keys", WRONG, error.words, error.next)
+        return
+    unknown = [h.name for h in hosts if h.name not in known]
+    more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
+    words = f"no key on file for {', '.join(unknown[:NAMED])}{more}: nothing is sent there" if unknown else "all hosts"
+    remedy = "ssh-keyscan HOST; compare its fingerprint with the host's own, then add the line" if unknown else ""
+    yield Check("host keys", (NOTE if known else WRONG) if unknown else OK, words, remedy)
+    if ssh.known_hosts.stat().st_mode & 0o022:
+        words = f"{ssh.known_hosts} can be changed by others: who adds a key there is believed"
+        yield Check("known_hosts", NOTE, words, f"chmod go-w {ssh.known_hosts}")
 
 
-def _writable(name: str, folder: Path, remedy: str) -> Check:
+def _on_file(file: Path, host: Element) -> bool:
+    return any(hostkeys.on_file(file, name) for name in hostkeys.names(host.name, host.address, host.port))
+
+
+def _writable(name: str, folder: Path, remedy: str) -> Iterator[Check]:
     there = next(p for p in (folder, *folder.parents) if _is_there(p))
     fits = os.access(there, os.W_OK | os.X_OK) and there.is_dir()
     words = f"{folder}{'' if there == folder else ', not made yet'}"
-    return Check(name, OK if fits else WRONG, words if fits else f"{there} cannot be written", "" if fits else remedy)
+    yield Check(name, OK if fits else WRONG, words if fits else f"{there} cannot be written", "" if fits else remedy)
+    free = os.statvfs(there)
+    room = free.f_bavail * free.f_frsize
+    if room < SCARCE:
+        words = f"{room >> 20} MiB are free for {folder}: without room no record, and without a record no command"
+        yield Check(name, WRONG if room < FULL else NOTE, words, "make room there")
 
 
 def _is_there(path: Path) -> bool:
@@ -142,7 +239,7 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def _records(folder: Path) -> Check:
+def _records(folder: Path) -> Iterator[Check]:
     return _writable("records", folder, "name another place: --records or OPSGUIDE_RECORDS")
 
 
@@ -151,7 +248,7 @@ def _broker(platform: Path) -> Check:
         path = wire.socket_path(platform)
     except OpsguideError as error:
         return Check("broker", WRONG, error.words, error.next)
-    return Check("broker", OK, "running" if path.exists() else "not running: it starts when it is needed")
+    return Check("broker", OK, "running" if wire.is_served(path) else "not running: it starts when it is needed")
 
 
 def _protection(platform: Platform) -> Iterator[Check]:

@@ -121,16 +121,24 @@ def _private_key(host: Element, ssh: SshSettings, resolve: Resolve) -> paramiko.
     except InputError as reason:
         words = f"the SSH key for {host.name} cannot be read: {reason.words}"
         raise unreachable(host, words, reason.next or f"put the key where {ssh.key} says") from None
+    try:
+        return private_key(text, ssh.key)
+    except InputError as reason:
+        raise unreachable(host, reason.words, reason.next) from None
+
+
+def private_key(text: str, reference: str) -> paramiko.PKey:
+    """The key that a file holds; InputError, which shows nothing of it, where it cannot be used."""
     for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
         try:
             return kind.from_private_key(io.StringIO(text + "\n"))
         except PasswordRequiredException:
-            words = f"the SSH key {ssh.key} is locked with a passphrase"
-            raise unreachable(host, words, "name a key without one, readable by the sender alone") from None
+            words = f"the SSH key {reference} is locked with a passphrase"
+            raise InputError(words, next="name a key without one, readable by the sender alone") from None
         except (SSHException, ValueError, TypeError, IndexError):
             continue
-    words = f"{ssh.key} holds no private key of the types ed25519, ecdsa or rsa"
-    raise unreachable(host, words, "ssh-keygen -t ed25519 makes one")
+    words = f"{reference} holds no private key of the types ed25519, ecdsa or rsa"
+    raise InputError(words, next="ssh-keygen -t ed25519 makes one")
 
 
 def _handshake(transport: NotingTransport, host: Element, known: OnFile, until: float) -> paramiko.PKey:
