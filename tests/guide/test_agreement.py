@@ -1,4 +1,4 @@
-"""environment.yml and pyproject.toml name the same packages with the same least versions."""
+"""environment.yml, pyproject.toml and requirements.lock name the same packages, with versions that fit."""
 
 from __future__ import annotations
 
@@ -59,3 +59,18 @@ def test_the_environment_names_nothing_that_the_project_does_not() -> None:
 def test_both_want_the_same_python() -> None:
     python = next(line for line in environment()[0] if line.startswith("python"))
     assert least([python])["python"] == least(["python" + project()["requires-python"]])["python"]
+
+
+def test_the_lock_holds_every_dependency_in_a_version_that_fits_and_names_no_registry() -> None:
+    text = (HOME / "requirements.lock").read_text("utf-8")
+    locked = {
+        re.sub(r"[._-]+", "-", n).lower(): v for n, v in re.findall(r"^([A-Za-z0-9._-]+)==([0-9][^ ;]*)", text, re.M)
+    }
+    wanted = least([*project()["dependencies"], *project()["optional-dependencies"]["test"]])
+    assert {name for name in wanted if name not in locked} == set()
+    assert [name for name, version in wanted.items() if numbers(locked[name]) < numbers(version)] == []
+    assert "://" not in text
+
+
+def numbers(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"[0-9]+", version)]
