@@ -6,8 +6,10 @@ It reboots and removes hosts: it acts on the practice platform, whatever OPSGUID
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,12 @@ from pathlib import Path
 import opsguide_lab
 
 WHY = "demo"
+ABOUT = """\
+The Operations Guide is one table: who does which maintenance on what. opsguide makes it run. Nine jobs follow. Look for
+  table:             whose cell it is; that decides what happens, whatever was asked
+  look, CHANGE, prove  each command before it is sent, its answer, and whether it is as it should be
+  record:            the folder that keeps all of it
+"""
 COMMAND = (sys.executable, "-m", "opsguide.launch")
 
 
@@ -57,20 +65,36 @@ def main() -> int:
         print("The demo needs the practice platform, and this machine cannot run it: " + "; ".join(missing))
         return 2
     opsguide_lab.up(_lab)
+    print(f"\n{ABOUT}", flush=True)
+    _say("matrix")
     verdicts = [(part, *_run(part)) for part in PARTS]
     print("\nThe host that was removed comes back to the lab:\n", flush=True)
     opsguide_lab.up(_lab)
-    print("\nThe table (edition of the lab):\n", flush=True)
-    _say("matrix")
     print("\nThe verdicts:\n")
     for part, code, seconds in verdicts:
         mark = "as it should" if code == part.exit else f"WRONG, {part.exit} was expected"
         print(f"  exit {code} in {seconds:4.1f} s  {part.shows}: {MEANING.get(code, 'failed')}, {mark}")
-    records = os.environ.get("OPSGUIDE_RECORDS") or Path(__file__).resolve().parents[2] / "records"
+    records = Path(os.environ.get("OPSGUIDE_RECORDS") or Path(__file__).resolve().parents[2] / "records")
     print(f"\nThe records are in {records}; each has a notebook and report.html to read. Checking all:\n", flush=True)
     verified = _say("verify", "--all")
+    print("\nA copy of one, in which somebody has made one answer another:\n", flush=True)
+    noticed = _edited(records)
     print("\nThe lab stays up: `opsguide elements` shows it, `opsguide lab down` takes it away.")
-    return 0 if verified == 0 and all(code == part.exit for part, code, _ in verdicts) else 1
+    return 0 if (verified, noticed) == (0, 8) and all(code == part.exit for part, code, _ in verdicts) else 1
+
+
+def _edited(records: Path) -> int:
+    """What `verify` says of a copy of a record in which one digit of the journal was changed."""
+    journals = sorted(records.glob("[0-9]*/[0-9]*/*/events.jsonl"))
+    run = next(one.parent for one in reversed(journals) if '"type": "answer"' in one.read_text())
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / run.relative_to(records)
+        shutil.copytree(run, copy)
+        shutil.copy(records / "ledger.jsonl", scratch)
+        journal = copy / "events.jsonl"
+        journal.chmod(0o600)
+        journal.write_text(journal.read_text().replace('"exit": 0', '"exit": 1', 1))
+        return _say("--records", scratch, "verify", run.name)
 
 
 def _lab(words: str) -> None:
