@@ -6,7 +6,9 @@ __version__ = "0.1.0"
 
 from typing import TYPE_CHECKING, Any
 
+from opsguide.notebook.access import findings
 from opsguide.notebook.accounts import days_until, jca_accounts, panel_steps
+from opsguide.notebook.addresses import container_addresses, pool_counts
 from opsguide.notebook.backups import coverage, expired, latest, newest, outdated
 from opsguide.notebook.expect import (
     amend,
@@ -27,14 +29,16 @@ from opsguide.notebook.expect import (
 )
 from opsguide.notebook.readings import only
 from opsguide.notebook.resources import memory_given, resource_value
+from opsguide.notebook.sysctl import kernel_settings
 
 if TYPE_CHECKING:
     from opsguide.notebook.run import Run
 
 __all__ = [
-    "amend", "api", "as_agreed", "at_least", "at_most", "begin", "coverage", "days_until", "differs_from", "equals",
-    "exits", "expired", "healthy", "jca_accounts", "lacks", "latest", "matches", "memory_given", "newest", "nothing",
-    "only", "outdated", "panel_steps", "register", "resource_value", "says", "services",
+    "amend", "api", "as_agreed", "at_least", "at_most", "begin", "container_addresses", "coverage", "days_until",
+    "differs_from", "equals", "exits", "expired", "findings", "healthy", "jca_accounts", "kernel_settings", "lacks",
+    "latest", "matches", "memory_given", "newest", "nothing", "only", "outdated", "panel_steps", "pool_counts",
+    "register", "resource_value", "says", "services",
 ]  # fmt: skip
 
 

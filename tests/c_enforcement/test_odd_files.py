@@ -141,5 +141,5 @@ def test_a_folder_that_is_absent_is_not_made(raw, lab) -> None:
 
 
 def test_an_absent_file_is_not_made_where_its_row_does_not_say_how(raw, lab) -> None:
-    assert "not a plain file" in make(raw, PATH, "editing-system-files")["error"]["words"]
-    assert not (Path(lab.host_root("uh-02")) / PATH[1:]).exists()
+    assert "not a plain file" in make(raw, "/etc/ntp.conf", "editing-system-files")["error"]["words"]
+    assert not (Path(lab.host_root("uh-02")) / "etc/ntp.conf").exists()
