@@ -26,6 +26,7 @@ def as_built(lab) -> Iterator[None]:
     yield
     for host in HOSTS:
         shutil.rmtree(Path(lab.host_root(host)) / "srv/opsguide-test")
+        shutil.rmtree(Path(lab.host_root(host)) / "home/audited", ignore_errors=True)
 
 
 def seen(lab, host: str) -> str:
@@ -161,3 +162,69 @@ def test_the_shipped_parameters_change_a_folder_of_the_host(desk: Desk, lab, hos
     assert done.code == 0, done
     assert lab.inside(host, ["stat", "-c", "%a", folder]).stdout.strip() == "750"
     lab.inside(host, ["chmod", before, folder])
+
+
+def test_an_acl_entry_is_removed_and_the_whole_old_acl_comes_back(desk: Desk, lab) -> None:
+    """The mask cuts what the group may: it must stay, or the group would get in with the removal."""
+    lab.inside("uh-01", ["setfacl", "--set", "u::rw-,u:zabbix:r--,u:nobody:r--,g::rw-,m::r--,o::---", FILE])
+    before = acl(lab, "uh-01")
+    words = [word.replace("user=zabbix", "user=nobody") for word in RUN]
+    given = ("-p", "acl_name=zabbix", "-p", "acl_change=remove", "-p", "stranger=zabbix", "-p", "denied=r")
+    done = desk(*words, "--on", "uh-01", *given)
+    assert done.code == 0, done
+    assert not reads(lab, "uh-01", "zabbix")
+    assert reads(lab, "uh-01", "nobody")
+    assert [line for line in before if not line.startswith("user:zabbix")] == acl(lab, "uh-01")
+    (sent,) = desk.record().sent("change")
+    lab.inside("uh-01", sent["undo"].split())
+    assert acl(lab, "uh-01") == before
+
+
+def test_a_default_entry_of_a_folder_counts_for_what_is_made_in_it(desk: Desk, lab) -> None:
+    folder = FILE.rpartition("/")[0]
+    words = [word.replace(f"path={FILE}", f"path={folder}") for word in RUN]
+    done = desk(*words, "--on", "uh-01", "-p", "acl_kind=default:user", "-p", "acl_name=zabbix")
+    assert done.code == 0, done
+    lab.inside("uh-01", ["touch", f"{folder}/later"])
+    assert "user:zabbix:r--" in lab.inside("uh-01", ["getfacl", "-c", "-p", f"{folder}/later"]).stdout.split()
+    assert "user:zabbix:r--" not in acl(lab, "uh-01"), "what is there stays as it is"
+    (sent,) = desk.record().sent("change")
+    lab.inside("uh-01", sent["undo"].split())
+    assert "default" not in lab.inside("uh-01", ["getfacl", "-c", "-p", folder]).stdout
+
+
+def test_an_entry_is_not_added_where_the_mask_cuts_another_one(desk: Desk, lab) -> None:
+    lab.inside("uh-01", ["setfacl", "--set", "u::rw-,u:nobody:rw-,g::r--,m::r--,o::---", FILE])
+    before = acl(lab, "uh-01")
+    done = desk(*RUN, "--on", "uh-01", "-p", "acl_name=zabbix", "-p", "acl_perms=rw-")
+    assert done.code == 1, done
+    assert "the mask cuts no entry now" in done.out + done.err
+    assert acl(lab, "uh-01") == before
+
+
+def test_an_audit_names_what_lets_too_many_in_and_changes_nothing(desk: Desk, lab) -> None:
+    folder = FILE.rpartition("/")[0]
+    planted = {
+        "anybody writes": f"{folder}/open",
+        "without owner": f"{folder}/gone",
+        "setuid or setgid": f"{folder}/shell",
+        "key that others read": f"{folder}/site.key",
+        "others write logins": "/home/audited/.ssh",
+    }
+    script = """cd $0; mkdir open; chmod 777 open; touch gone site.key shell; chown 4242 gone; chmod 644 site.key
+    chmod 4755 shell; mkdir sticky; chmod 1777 sticky; mkdir -p /home/audited/.ssh; chmod 775 /home/audited/.ssh"""
+    lab.inside("uh-01", ["sh", "-c", script, folder])
+    audit = ("run", "18", "--on", "uh-01", "-p", "action=audit", "--reason", "the quarter's audit")
+    found = desk(*audit)
+    assert found.code == 1, found
+    rows = [line for line in found.out.splitlines() if any(line.startswith(f"{name} ") for name in planted)]
+    for name, path in planted.items():
+        assert [row for row in rows if row.startswith(name) and row.endswith(f" {path}") and " new " in row], (
+            name,
+            path,
+        )
+    assert "sticky" not in "".join(rows)
+    assert not desk.record().sent("change", "edit")
+    known = json.dumps([row.split()[-1] for row in rows if "opsguide-test" not in row])
+    lab.inside("uh-01", ["sh", "-c", f"rm -r /home/audited {folder}/*"])
+    assert desk(*audit, "-p", f"known={known}").code == 0
