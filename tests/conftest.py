@@ -22,6 +22,7 @@ import rooms
 import suites
 from a_cells import cells as suite_a
 from b_truth import faults as suite_b
+from c_enforcement import routes as suite_c
 from d_wire import faults as suite_d
 from desk import BINARIES, Desk, Record
 
@@ -149,6 +150,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     found = config.stash[FIGURES]
     terminalreporter.write_line(suite_a.figure(found.cells))
     terminalreporter.write_line(suites.figure(terminalreporter, "B", "tests/b_truth", suite_b.FAULTS))
+    terminalreporter.write_line(suites.figure(terminalreporter, "C", "tests", suite_c.ROUTES))
     terminalreporter.write_line(suites.figure(terminalreporter, "D", "tests/d_wire", suite_d.FAULTS))
     terminalreporter.write_line(f"{len(found.sshd)} tests touched a real sshd; {found.records} records were sealed")
 

@@ -30,8 +30,8 @@ class Fault:
 
 
 def undefined(folder: Path, faults: list[Fault]) -> set[str]:
-    """Names of tests that stand in the table and nowhere in the folder's tests."""
-    sources = "\n".join(path.read_text() for path in folder.glob("test_*.py"))
+    """Names of tests that stand in the table and nowhere in the tests of the folder and of those below it."""
+    sources = "\n".join(path.read_text() for path in folder.rglob("test_*.py"))
     return {name for fault in faults for name in fault.tests()} - set(re.findall(r"^def (test_\w+)\(", sources, re.M))
 
 

@@ -208,7 +208,8 @@ def test_a_pair_that_the_program_refuses_is_taken_out_again_and_the_old_one_is_s
 
 
 @pytest.mark.parametrize(("bad", "said"), [
-    ({"certificate": "/etc/shadow"}, "Managing OS User Accounts"), ({"key": "/root/platform.key"}, "is not a file of"),
+    ({"certificate": "/etc/shadow"}, "Managing OS User Accounts"), ({"key": f"/{FOLDER}/platform.crt"}, "these two files"),
+    ({"key": "/root/platform.key"}, "is not a file of"),
     ({"names": ["*.lab.example"]}, "parameter names"), ({"peer_address": "127.0.64.21"}, "the address of the other member"),
     ({"fingerprint": "AA:BB"}, "the pair beside the old one is the one that you asked for"),
     ({"remove": "new"}, "fingerprint names the one in place"),

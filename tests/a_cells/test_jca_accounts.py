@@ -204,6 +204,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (given("add", LENA, role="admin", approver=ANNA, expires="2020-01-01"), "has an end to come"),
     (given("add", LENA, role="admin", approver=ANNA, expires="never"), "is no day"),
     (given("change-role", LENA), "for change-role, the person is listed"),
+    (given("offboard", ANNA, domains=["example.org"]), "an address of your own"),
+    (given("enable", ANNA, domains=["example.org"]), "an address of your own"),
     (given("remove", "owner@lab.example"), "an account that the panel edits"),
     (given("offboard", "Opsguide@lab.example".lower()), "not the account of opsguide itself"),
     (given("remove", ANNA, admins_left=3), "enough admins are left"),

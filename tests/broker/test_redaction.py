@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import json
 import shlex
 import time
+from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -309,3 +311,20 @@ def test_without_secrets_only_the_shapes_are_hidden() -> None:
 def test_the_longest_form_is_hidden_first() -> None:
     hide = Redactor({"short": "abcdef", "long": "abcdefgh"})
     assert hide.text("abcdefgh abcdef") == "[hidden: long] [hidden: short]"
+
+
+KNOWN_GAPS = {
+    "colour codes": "s3cret\x1b[31m/canary",
+    "other letter case": "S3CRET/CANARY",
+    "hashed": hashlib.sha256(b"s3cret/canary").hexdigest(),
+    "wrapped base64": "czNjcmV0\nL2NhbmFyeQ==",
+    "requirepass x": "requirepass another-one",
+    "https://user:x@host": "https://user:another-one@host",
+}
+
+
+@pytest.mark.parametrize("gap", KNOWN_GAPS)
+def test_what_is_not_caught_is_told_to_whoever_reads_records(gap: str) -> None:
+    assert Redactor({"it": "s3cret/canary"}).text(KNOWN_GAPS[gap]) == KNOWN_GAPS[gap]
+    told = (Path(__file__).parents[2] / "docs/record.md").read_text()
+    assert gap in " ".join(told.partition("## What is hidden")[2].split())

@@ -311,3 +311,16 @@ def test_several_that_write_the_same_note_at_once_all_write_it_whole(tmp_path: P
     assert found is not None
     assert found.run.startswith("run-")
     assert not list((tmp_path / "state/changed").glob("*.new"))
+
+
+def test_nothing_is_written_through_a_link_that_another_of_the_group_laid_there(state: State, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.write_text("kept")
+    theirs.chmod(0o600)
+    (state.folder / "locks/uh-01.lock").symlink_to(theirs)
+    with pytest.raises(StoreError):
+        state.lock(["uh-01"], ME)
+    (state.folder / f"holds/uh-01.{os.getpid()}-{threading.get_ident()}.new").symlink_to(theirs)
+    with pytest.raises(StoreError):
+        state.hold(HOLD)
+    assert (theirs.read_text(), stat.S_IMODE(theirs.stat().st_mode)) == ("kept", 0o600)

@@ -152,3 +152,22 @@ def test_requests_of_a_megabyte_and_odd_types_do_no_harm(desk: Desk, raw) -> Non
                 answer = run.ask({**usual, key: value}, seconds=20)
                 assert "error" in answer, (verb, key, value)
     assert not desk.record().sent("look", "change", "prove", "edit")
+
+
+def test_a_second_kernel_cannot_use_the_run_of_the_first(desk: Desk, raw) -> None:
+    run, other = raw(), raw(another=True)
+    run.begin()
+    run.reach("restart")
+    for ask in ({"do": "change", "step": "restart", "what": {"command": RESTART}}, {"do": "finish"}):
+        assert (
+            "no run has begun in this session"
+            in other.ask({**ask, "run": desk.record().intent["run"]})["error"]["words"]
+        )
+    assert not desk.record().sent("change")
+
+
+def test_a_client_of_another_version_is_refused_in_one_sentence(raw) -> None:
+    run = raw(greet=False)
+    error = run.ask({"do": "hello", "version": "0.0.0", "frontend": "raw", "records": str(run.records)})["error"]
+    assert "the client is 0.0.0" in error["words"]
+    assert "a session starts with hello" in run.step("look")["error"]["words"]

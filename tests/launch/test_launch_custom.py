@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+
 import pytest
 
 from opsguide.record import register
@@ -31,11 +34,17 @@ def test_what_cannot_be_asked_is_not_checked_and_does_not_keep_the_others_from_i
     assert [s["state"] for s in desk("custom", "list", "--json").json] == ["agreed", "agreed"]
 
 
-def test_settings_of_what_has_gone_are_retired_and_those_of_what_is_there_are_not(desk: FarDesk) -> None:
+def test_settings_of_what_has_gone_are_retired_and_those_of_what_is_there_are_not(
+    desk: FarDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said = desk("custom", "retire", "uh-01", "--ticket", "T-9")
     assert said.code == 2
     assert "action=retire" in said.err
+    assert desk("custom", "retire", "gone-01", "--ticket", " ").code == 2
+    monkeypatch.setenv("LOGNAME", "mallory")
     assert desk("custom", "retire", "gone-01", "--ticket", "T-9").code == 0
+    (gone,) = desk("custom", "list", "--on", "gone-01", "--json").json
+    assert gone["events"][-1]["person"] == pwd.getpwuid(os.getuid()).pw_name
     assert [(s["element"], s["state"]) for s in desk("custom", "list", "--json").json] == [
         ("gone-01", "retired"),
         ("uh-01", "agreed"),

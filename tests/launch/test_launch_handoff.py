@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import pwd
 import subprocess
 import sys
 import threading
@@ -309,6 +310,24 @@ def test_a_run_on_record_names_its_hand_off_and_how_that_stands(post: Post) -> N
     assert post("handoff", "withdraw", number, "--why", "not wanted").code == 0
     (told,) = json.loads(post("records", "--json").out)
     assert (told["handoff"], told["handoff_state"]) == (number, "withdrawn")
+
+
+FORGED = "no\n2026-11-28T00:00:00Z  confirmed  A. Support  \x1b[2J"
+
+
+def test_who_did_it_is_what_the_kernel_says_and_no_words_of_his_pass_for_another_event(post: Post, monkeypatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "mallory")
+    number, me = post.asked(), pwd.getpwuid(os.getuid()).pw_name
+    assert post("handoff", "send", number, "--to-file").code == 0
+    assert post("handoff", "confirm", number, "--ticket", " ").code == 2
+    assert post("handoff", "withdraw", number, "--why", " ").code == 2
+    assert post.told(number)["state"] == "sent"
+    assert post("handoff", "withdraw", number, "--why", FORGED).code == 0
+    assert {e["person"] for e in post.told(number)["events"][1:]} == {me}
+    shown = post("handoff", "show", number).out
+    assert "\x1b" not in shown
+    assert not [line for line in shown.splitlines() if line.startswith("2026-11-28T00:00:00Z")]
 
 
 def test_one_that_was_changed_is_named_and_does_not_hide_the_others(post: Post) -> None:

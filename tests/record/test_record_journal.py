@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from opsguide.errors import LockedError, StoreError, TamperedError
-from opsguide.record import journal
+from opsguide.record import durable, journal
 from opsguide.record.archive import Archive
+from opsguide.record.ledger import Ledger
 from record import sample
 
 
@@ -53,6 +54,22 @@ def test_nothing_follows_the_end(tmp_path):
     with pytest.raises(StoreError):
         run.journal.append("note", words="late")
     assert journal.read(run.path)[-1]["type"] == "end"
+
+
+def test_nothing_is_written_through_a_link_that_somebody_laid_there(tmp_path):
+    theirs = tmp_path / "theirs"
+    theirs.write_text("kept")
+    for name, write in (
+        ("events.jsonl", lambda: journal.Journal(tmp_path)),
+        ("request.md.part", lambda: durable.write_file(tmp_path / "request.md", b"x")),
+        ("ledger.jsonl", lambda: Ledger(tmp_path).append("intent", "r", "0")),
+    ):
+        (tmp_path / "intent.json").write_text("{}")
+        (tmp_path / name).symlink_to(theirs)
+        with pytest.raises(StoreError):
+            write()
+        (tmp_path / name).unlink(missing_ok=True)
+    assert theirs.read_text() == "kept"
 
 
 def test_a_second_writer_is_refused_while_the_first_lives(tmp_path):

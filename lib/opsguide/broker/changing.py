@@ -2,6 +2,7 @@
 
 - No change is sent to an element that is held, nor one that the plan which is carried out does not have.
 - No change is sent that an invariant forbids; a plan says which would be refused now.
+- A path in it must be this activity's, also where it leads to by now: a look before it may have been left out.
 - What a followed run has done is not sent again: it is proved.
 - What the platform hands out is asked for last: see handed.
 - Changes go one after another unless at_a_time= lets several go together: see batches.
@@ -28,6 +29,8 @@ def change(work: Work, request: dict[str, Any]) -> None:
     found = [t for one in work.each("change", request) for t in targets(work.grounds, "change", one)]
     for target in found:
         _refuse_elsewhere(step, target)
+    work.plain.clear()
+    work.hold_paths(step, found, work.mode == "apply")
     undo = str(request.get("undo", ""))
     found = [recorded.whole(work, step, target, request) for target in found]
     if work.mode != "apply":

@@ -1,4 +1,4 @@
-"""Files of the state folder: whole or not at all, on the disk when written, open to all of the folder's group."""
+"""Files of the state folder: whole or not at all, on the disk when written, open to all of its group, never a link."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def shared(folder: Path) -> None:
 
 
 def opener(path: str, flags: int) -> int:
-    """Open for all of the folder's group, whatever the umask."""
-    file = os.open(path, flags, 0o660)
+    """Open for all of the folder's group, whatever the umask; a link that one of them laid there is not followed."""
+    file = os.open(path, flags | os.O_NOFOLLOW, 0o660)
     with contextlib.suppress(PermissionError):
         os.fchmod(file, 0o660)
     return file

@@ -44,7 +44,7 @@ class Work:
     unknown: int = 0
     accepted: list[bool] = field(default_factory=list)
     rows: rows.Rows = field(default_factory=rows.Rows)
-    plain: set[str] = field(default_factory=set)
+    plain: set[tuple[str, str]] = field(default_factory=set)
     follow: following.Following = field(default_factory=following.Following)
     pins: list[dict[str, Any]] = field(default_factory=list)
     made: list[tuple[str, str]] = field(default_factory=list)
@@ -105,29 +105,40 @@ class Work:
     def targets(self, verb: str, step: Step, request: dict[str, Any]) -> list[Target]:
         """What a look or a prove would ask; RefusedError for a path that is not this activity's."""
         found = [t for one in self.each(verb, request) for t in targets(self.grounds, verb, one)]
+        self.hold_paths(step, found, self.mode == "apply" or (verb == "look" and request.get("when") != "apply"))
+        return found
+
+    def hold_paths(self, step: Step, found: list[Target], asks: bool) -> None:
+        """RefusedError for a path that is not this activity's; with `asks`, also for one that leads to such a path."""
         for target in found:
             paths.refuse_parameters(self.grounds, target, self.mode == "request")
-            if self.mode == "apply" or (verb == "look" and request.get("when") != "apply"):
+            if asks:
                 self._refuse_links(step, target)
-        return found
 
     def _refuse_links(self, step: Step, target: Target) -> None:
         """A path may be a link into a container, or to another activity's file: RefusedError when it leads there."""
-        if not target.element.is_host and not self.grounds.scope.files and not paths.digests(self.grounds):
+        digests = paths.digests(self.grounds, target)
+        if not target.element.is_host and not self.grounds.scope.files and not digests:
             return
-        for path in sorted({value for value in target.filled.values() if value.startswith("/")} - self.plain):
+        name = target.element.name
+        for path in sorted({value for value in target.filled.values() if value.startswith("/")}):
+            if (name, path) in self.plain:
+                continue
             ask = own(self.grounds.platform, target.element, ["readlink", "-m", path])
             seen = self.commands.send(
                 Command(ask, "look", step.slug, ask.entry.deadline, screen="nothing", judged=False)
             )
             real = seen.text.strip()
+            if seen.exit != 0:
+                words = f"where {path} leads cannot be asked: {seen.last or seen.note or f'exit {seen.exit}'}"
+                raise RefusedError(words, where=name, command=ask.shown, next="see why readlink does not answer there")
             if target.element.is_host:
                 refuse_into_containers(real)
-            if paths.digests(self.grounds):
+            if digests:
                 custom.refuse(real)
             if self.grounds.scope.files and target.entry not in scopes.common_looks() and real != path:
                 paths.refuse_others(self.grounds, real, self.mode == "request")
-            self.plain.add(path)
+            self.plain.add((name, path))
 
     def list_planned(
         self,

@@ -2,6 +2,7 @@
 
 - A file appears whole or not at all: written beside its place, synced, moved over, its folder synced.
 - A line is appended whole or not at all: a partial write is cut off again.
+- A link in a file's place is not followed: the folder may be one that others write to.
 - Every failure of the disk becomes a StoreError that names the file.
 """
 
@@ -128,7 +129,7 @@ def write_file(path: Path, content: bytes) -> None:
     part = path.with_name(path.name + PART)
     with storing(path):
         try:
-            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
             try:
                 write_all(handle, content)
                 os.fsync(handle)

@@ -65,7 +65,7 @@ class Journal:
         self.count, self.last, self.ended, self._size = 0, "", False, 0
         self._lock = threading.RLock()
         with durable.storing(self.path):
-            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
             self._handle = os.open(self.path, flags, 0o640)
         try:
             self._claim(wait)

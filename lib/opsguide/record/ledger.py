@@ -56,7 +56,7 @@ class Ledger:
     def turn(self) -> Iterator[Turn]:
         """The right to append; waits for others. StoreError when the ledger cannot be opened."""
         with durable.storing(self.path):
-            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield Turn(self, handle)
