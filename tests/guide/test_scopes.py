@@ -283,40 +283,7 @@ def test_each_change_of_a_kind_is_of_a_kind_that_the_guide_gives_to_somebody(slu
             assert any(SEED.cells[slug, kind] != "N/A" for kind in begun_on)
 
 
-# Paths and their owners
-
-
-@pytest.mark.parametrize(
-    ("path", "owner"),
-    [
-        ("/etc/ssh/sshd_config", "ssh-configuration"),
-        ("/root/.ssh/authorized_keys", "ssh-configuration"),
-        ("/etc/sudoers.d/ops", "managing-os-user-accounts"),
-        ("/etc/shadow", "managing-os-user-accounts"),
-        ("/etc/sysconfig/iptables", "host-firewall-configuration"),
-        ("/etc/firewalld/zones/public.xml", "host-firewall-configuration"),
-        ("/etc/sysconfig/network-scripts/ifcfg-eth0", "ip-configuration-and-routing"),
-        ("/etc/zabbix/zabbix_agentd.conf", "zabbix-agent-configuration"),
-        ("/etc/logrotate.d/nginx", "logrotate-configuration"),
-        ("/etc/hosts", "editing-system-files"),
-        ("/etc/cron.d/x", "editing-system-files"),
-        ("/vz/private/101/ve.conf", "infrastructure-container-limits-configuration"),
-        ("/opt/x", ""),
-        ("", ""),
-    ],
-)
-def test_a_path_belongs_to_an_activity_the_longest_pattern_wins(path: str, owner: str) -> None:
-    assert scopes.owner_of(path) == owner
-
-
-def test_every_owner_is_an_activity() -> None:
-    assert {owner for _, owner in scopes._owners()} <= {a.slug for a in SEED.activities}
-
-
-@pytest.mark.parametrize("slug", SLUGS)
-def test_a_file_that_a_scope_may_edit_is_owned_by_its_activity(slug: str) -> None:
-    for rule in scope(slug).files:
-        assert scopes.owner_of(rule.path.replace("*", "x")) == slug
+# Files, steps and what a change says
 
 
 def test_a_star_in_a_files_path_stays_within_its_folder() -> None:

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from opsguide.broker.targets import Grounds, Target, refuse_into_containers
 from opsguide.errors import InputError, RefusedError
-from opsguide.guide import custom, editions, kinds, scopes
+from opsguide.guide import custom, editions, kinds, owners
 from opsguide.guide.decision import decide
 
 
 def refuse_others(grounds: Grounds, path: str, asked: bool) -> None:
     """RefusedError for a path that is not this activity's; `asked`: the run writes a request."""
     refuse_into_containers(path)
-    owner = scopes.owner_of(path)
+    owner = owners.owner_of(path)
     if owner and owner != grounds.scope.activity:
         raise _owned(grounds, path, owner)
     if (asked and not custom.NO_FILE.match(path)) or grounds.scope.file(path):

@@ -25,7 +25,7 @@ from opsguide.broker.order import Step
 from opsguide.broker.targets import own
 from opsguide.broker.work import Work
 from opsguide.errors import FailedError, InputError, RefusedError
-from opsguide.guide import custom, editions, scopes
+from opsguide.guide import custom, editions, owners
 from opsguide.record import register
 from opsguide.record.archive import Archive
 from opsguide.record.register import Setting
@@ -176,7 +176,7 @@ def _drifted(work: Work, bad: list[tuple[Setting, str]], count: int) -> FailedEr
 def _mend(work: Work, path: str) -> str:
     """What puts a file back: the runbook of its owner, else note 1; or agree on what it is now."""
     platform, element = work.grounds.platform, work.grounds.element
-    edition, owner = editions.load(platform.edition, platform.file.parent), scopes.owner_of(path)
+    edition, owner = editions.load(platform.edition, platform.file.parent), owners.owner_of(path)
     there = [a for a in edition.activities if a.slug == owner]
     back = f"{there[0].runbook} (opsguide may {owner} {element.name})" if there else editions.NOTES[0].runbook
     return f"put it back with {back}; or agree on it as it is now: action={custom.AGAIN}"

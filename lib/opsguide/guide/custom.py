@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from opsguide.errors import InputError, RefusedError
-from opsguide.guide import scopes
+from opsguide.guide import owners
 from opsguide.guide.editions import NOTES
 
 SLUG = NOTES[1].slug
@@ -39,7 +39,7 @@ def refuse(path: str) -> None:
     """RefusedError for a path whose digest is not taken."""
     if NO_FILE.match(path):
         raise RefusedError(f"{path} is no file", next="name the file that sets it, like one in /etc/sysctl.d")
-    if scopes.may_be_secret(path):
+    if owners.may_be_secret(path):
         shown = path if path.isprintable() else ascii(path)
         words = f"{shown} may hold a secret: not even its digest is taken"
         raise RefusedError(words, next="keep its ticket in your own papers; `secret` in owners.toml has the names")

@@ -21,8 +21,6 @@
   `@row` is a word that only a row of each= can fill.
 - Common looks belong to every scope; looks of the service map belong to the run that named the service.
 - A note of the guide is looked at only: its scope holds no change and no file.
-- A path belongs to an activity; only that activity's runs edit it, and a refusal names its runbook.
-- A path that may hold a secret is known by its name; of such a file not even the digest is taken.
 - A star in a file's path stays within its folder. An absent file is made only as `create` says: mode, owner, group.
 - Its keys are those of scope_keys, which refuses all others.
 - A slot that stands nowhere, and a command that no shell could split, are refused.
@@ -41,7 +39,7 @@ from importlib.resources import files
 from typing import Any
 
 from opsguide.errors import InputError
-from opsguide.guide import maps, scope_keys, slots
+from opsguide.guide import scope_keys, slots
 from opsguide.guide.durations import duration
 from opsguide.guide.editions import NOTES
 from opsguide.guide.kinds import KINDS
@@ -358,25 +356,3 @@ def common_looks() -> tuple[Entry, ...]:
     for entry in found:
         _hold_rules(entry, {})
     return found
-
-
-@cache
-def _owners() -> tuple[tuple[str, str], ...]:
-    table = maps.read("owners.toml", tomllib.loads)
-    return tuple((path, activity) for activity, paths in table["paths"].items() for path in paths)
-
-
-@cache
-def _secret() -> tuple[str, ...]:
-    return tuple(maps.read("owners.toml", tomllib.loads)["secret"])
-
-
-def may_be_secret(path: str) -> bool:
-    """Whether the name of a path speaks of a secret: a password file, a private key, a token."""
-    return any(fnmatchcase(path.lower(), pattern) for pattern in _secret())
-
-
-def owner_of(path: str) -> str:
-    """The activity that owns a path (the longest pattern wins), or empty."""
-    fits = [(len(pattern), activity) for pattern, activity in _owners() if fnmatchcase(path, pattern)]
-    return max(fits)[1] if fits else ""

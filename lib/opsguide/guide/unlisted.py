@@ -12,7 +12,7 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from opsguide.guide import scopes, slots
+from opsguide.guide import owners, scopes, slots
 from opsguide.guide.editions import Activity, Edition
 
 READERS = ("cat", "tail", "head", "less", "grep", "ls", "stat", "find", "diff", "sha256sum")
@@ -51,8 +51,8 @@ def _row(edition: Edition, known: list[tuple[Activity, list[str]]], words: list[
             return activity
     if words[:1] and words[0] in READERS:
         return None
-    owners = {scopes.owner_of(word) for word in words if word.startswith("/")}
-    return next((a for a in edition.activities if a.slug in owners), None)
+    owning = {owners.owner_of(word) for word in words if word.startswith("/")}
+    return next((a for a in edition.activities if a.slug in owning), None)
 
 
 def _fits(token: str, word: str) -> bool:
