@@ -14,9 +14,10 @@ from typing import Any
 import tidy_notebooks
 from opsguide import places
 from opsguide.errors import InputError, OpsguideError
-from opsguide.guide import editions, kinds, scopes
+from opsguide.guide import editions, entries, kinds, scopes
+from opsguide.guide.entries import Entry
 from opsguide.guide.parameters import COMMON
-from opsguide.guide.scopes import Entry, Scope
+from opsguide.guide.scopes import Scope
 from opsguide.launch.setting import Setting
 
 FACTS = ("What it changes", "Downtime", "Safe to run again", "Provenance")
@@ -57,7 +58,7 @@ def call(verb: str, entry: Entry) -> str:
 
 
 def step(scope: Scope, slug: str, number: int) -> list[Cell]:
-    own = [e for e in scope.entries if e not in scopes.common_looks()]
+    own = [e for e in scope.entries if e not in entries.common_looks()]
     sent = [e for e in own if slug in e.steps]
     lines = [f'step = run.step("{slug}")', *(call("change", e) for e in sent)]
     lines += [call("look", e) for e in own if e.verb == "look" and number == 1]

@@ -11,7 +11,7 @@ import pytest
 from broker.fakes import LAB, platform
 from opsguide.broker import calls
 from opsguide.errors import FailedError, InputError
-from opsguide.guide.scopes import WholeRecord
+from opsguide.guide.entries import WholeRecord
 
 RULE = WholeRecord("hdnode", "administration.cluster.GetHosts", ("soapPort", "tcpPort"))
 RECORD = {"id": 3, "hostname": "uh-01", "status": "ACTIVE", "soapPort": 4646, "tcpPort": 4545, "sshLogin": "root"}

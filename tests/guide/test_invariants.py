@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from opsguide.guide import invariants, scopes
+from opsguide.guide import entries, invariants
 from opsguide.guide.invariants import Out, Part, Room, Sum
 
 UH, IH, IC = "user-host", "infrastructure-host", "infrastructure-container"
@@ -160,7 +160,7 @@ def test_the_first_number_of_each_line_counts_and_no_limit_is_not_counted(text: 
 def test_every_rule_names_effects_that_scopes_have_and_its_source() -> None:
     rules = invariants.load()
     for one in (rules.pair, *rules.at_most, *rules.room):
-        assert set(one.effects) <= set(scopes.EFFECTS)
+        assert set(one.effects) <= set(entries.EFFECTS)
         assert one.source
         assert one.says
     assert all(isinstance(one, Room) for one in rules.room)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from opsguide.errors import InputError
-from opsguide.guide import scope_keys, scopes, slots
+from opsguide.guide import entries, scope_keys, scopes, slots
 from opsguide.guide.parameters import TYPES
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "scopes.md").read_text("utf-8")
@@ -40,7 +40,7 @@ def test_every_line_has_words_and_an_example_of_its_key() -> None:
 
 @pytest.mark.parametrize(
     ("key", "known"),
-    [("type", TYPES), ("slot", slots.TYPES), ("effect", scopes.EFFECTS), ("related", scopes.RELATED[:3])],
+    [("type", TYPES), ("slot", slots.TYPES), ("effect", entries.EFFECTS), ("related", scopes.RELATED[:3])],
 )
 def test_every_word_that_a_key_takes_stands_beside_it(key: str, known: object) -> None:
     words = next(section[key][0] for section in SECTIONS if key in section)

@@ -22,7 +22,7 @@ import pytest
 
 import opsguide
 from opsguide import places
-from opsguide.guide import editions, kinds, scopes
+from opsguide.guide import editions, entries, kinds, scopes
 from opsguide.launch.setting import Setting
 
 RUNBOOKS = places.runbooks()
@@ -368,12 +368,12 @@ def no_parameter_names_a_host_by_default(book: Book) -> None:
     assert book.scope.parameters.known["mode"].default == "plan"
 
 
-def own(book: Book) -> list[scopes.Entry]:
-    common = scopes.common_looks()
+def own(book: Book) -> list[entries.Entry]:
+    common = entries.common_looks()
     return [e for e in book.scope.entries if e not in common]
 
 
-def said(entry: scopes.Entry) -> tuple[str, str, str]:
+def said(entry: entries.Entry) -> tuple[str, str, str]:
     return entry.verb, entry.template, "" if entry.args is None else json.dumps(entry.args, sort_keys=True)
 
 
@@ -393,7 +393,7 @@ def every_entry_of_the_scope_is_used(book: Book) -> None:
 
 def another_element_is_named_only_where_the_entry_allows_it(book: Book) -> None:
     """The service map and the common looks may be asked on any element of the run."""
-    free = {said(entry) for entry in scopes.common_looks()}
+    free = {said(entry) for entry in entries.common_looks()}
     for use in uses(book):
         if use.on and not use.of_service and (use.verb, use.template, use.args) not in free:
             allowed = {on for e in own(book) if said(e) == (use.verb, use.template, use.args) for on in e.on}

@@ -17,7 +17,7 @@ from typing import Any
 
 from opsguide.errors import FailedError, InputError
 from opsguide.guide import kinds, slots
-from opsguide.guide.scopes import WholeRecord
+from opsguide.guide.entries import WholeRecord
 from opsguide.reach import quoting
 from opsguide.reach.inventory import Element, Platform
 

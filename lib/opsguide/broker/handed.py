@@ -25,7 +25,7 @@ from opsguide.broker.targets import Target, handing, listing
 from opsguide.broker.work import Work, debt
 from opsguide.errors import FailedError, OpsguideError, RefusedError
 from opsguide.guide import slots
-from opsguide.guide.scopes import Handed
+from opsguide.guide.entries import Handed
 from opsguide.reach import quoting
 
 LABEL, MADE = "command handed out by the platform", "password made up for the command"

@@ -15,7 +15,7 @@ from opsguide.broker.commands import Command
 from opsguide.broker.order import Step
 from opsguide.broker.targets import Target, own, targets
 from opsguide.broker.work import Work, debt
-from opsguide.guide import scopes
+from opsguide.guide import entries
 
 
 def whole(work: Work, step: Step, target: Target, request: dict[str, Any]) -> Target:
@@ -25,7 +25,7 @@ def whole(work: Work, step: Step, target: Target, request: dict[str, Any]) -> Ta
         return target
     if rule.later and work.mode != "apply":
         return replace(target, same=json.dumps(target.args, sort_keys=True))
-    entry = scopes.Entry(rule.read, "look", args={})
+    entry = entries.Entry(rule.read, "look", args={})
     shown = calls.shown(work.grounds.platform, rule.read, {})
     ask = replace(target, entry=entry, template=rule.read, shown=shown, args={})
     seen = work.commands.send(Command(ask, "look", step.slug, entry.deadline, screen="failure"))

@@ -40,7 +40,7 @@ from opsguide.broker.state import Locks, State
 from opsguide.broker.targets import Grounds, Target, own
 from opsguide.broker.work import Work
 from opsguide.errors import InputError, OpsguideError, RefusedError, StoreError, UnknownError, UnreachableError
-from opsguide.guide import alive, custom, decision, editions, kinds, scopes, services
+from opsguide.guide import alive, custom, decision, editions, entries, kinds, scopes, services
 from opsguide.guide.parameters import COMMON, Parameters
 from opsguide.reach.inventory import Element, Platform
 from opsguide.record import seal as sealing
@@ -322,7 +322,7 @@ def _prove(run: Run, reach: Reach) -> None:
         return proof.Asked(seen.exit, seen.text)
 
     def ask_api(method: str, args: dict[str, Any]) -> proof.Asked | None:
-        entry = scopes.Entry(method, "look", args=args)
+        entry = entries.Entry(method, "look", args=args)
         target = Target(entry, element, host, method, {}, "", calls.shown(platform, method, args), args)
         seen = run.commands.send(Command(target, "proof", "", API_PROOF_SECONDS, screen="nothing", judged=False))
         return proof.Asked(seen.exit, seen.text) if seen.exit is not None else None

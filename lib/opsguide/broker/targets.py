@@ -19,7 +19,7 @@ from typing import Any
 from opsguide.broker import calls
 from opsguide.broker.rows import FromRow
 from opsguide.errors import InputError, RefusedError
-from opsguide.guide import alive, kinds, scopes, slots
+from opsguide.guide import alive, entries, kinds, scopes, slots
 from opsguide.guide.durations import duration
 from opsguide.guide.services import Service
 from opsguide.reach import quoting
@@ -40,7 +40,7 @@ class Target:
     `look` is the look that may settle a change, as a line that an operator can copy; empty where the scope names none.
     """
 
-    entry: scopes.Entry
+    entry: entries.Entry
     element: Element
     host: Element
     template: str
@@ -158,7 +158,7 @@ def own(
     platform: Platform, element: Element, argv: list[str], *, deadline: float | None = None, settle: str = ""
 ) -> Target:
     """A command of the broker's own, in no scope: a look, or with a `deadline` in seconds a change."""
-    entry = scopes.Entry(
+    entry = entries.Entry(
         " ".join(argv), "change" if deadline else "look", deadline=deadline or OWN_SECONDS, settle=settle
     )
     line = quoting.remote_line(argv, ctid=element.ctid, deadline=deadline)
@@ -218,14 +218,14 @@ def _target(
     return Target(entry, element, host, template, filled, line, _shown(grounds.platform, host, line) + said)
 
 
-def _entry(grounds: Grounds, verb: str, template: str, element: Element, args: dict[str, Any] | None) -> scopes.Entry:
+def _entry(grounds: Grounds, verb: str, template: str, element: Element, args: dict[str, Any] | None) -> entries.Entry:
     kind = grounds.kind if element.name == grounds.element.name else element.kind
     wanted = "look" if verb in ("look", "prove") else "change"
     entry = grounds.scope.find(template, wanted, kind, args)
     service = grounds.service
     of_service = service and args is None and template and template in (service.config_test, service.probe)
     if entry is None and wanted == "look" and of_service:
-        entry = scopes.Entry(template, "look")
+        entry = entries.Entry(template, "look")
     if entry is None:
         raise _not_in_scope(grounds, wanted, template, kind, args)
     if not _may_be_on(grounds, entry, element):
@@ -238,8 +238,8 @@ def _entry(grounds: Grounds, verb: str, template: str, element: Element, args: d
     return entry
 
 
-def _may_be_on(grounds: Grounds, entry: scopes.Entry, element: Element) -> bool:
-    if entry in scopes.common_looks():
+def _may_be_on(grounds: Grounds, entry: entries.Entry, element: Element) -> bool:
+    if entry in entries.common_looks():
         return True
     if element.name == grounds.element.name:
         return "element" in entry.on
@@ -262,7 +262,7 @@ def _not_in_scope(grounds: Grounds, wanted: str, template: str, kind: str, args:
     )
 
 
-def _slot(grounds: Grounds, entry: scopes.Entry, element: Element, name: str, given: dict[str, Any]) -> str:
+def _slot(grounds: Grounds, entry: entries.Entry, element: Element, name: str, given: dict[str, Any]) -> str:
     known = grounds.scope.parameters.known
     if entry.slots.get(name) == "@ctid":
         return _ctid(element, entry, name in given)
@@ -286,21 +286,21 @@ def _slot(grounds: Grounds, entry: scopes.Entry, element: Element, name: str, gi
     return text
 
 
-def _ctid(element: Element, entry: scopes.Entry, given: bool) -> str:
+def _ctid(element: Element, entry: entries.Entry, given: bool) -> str:
     if given or element.ctid is None:
         words = "cannot be given" if given else f"has no value: {element.name} is no container"
         raise RefusedError(f"the container's number is bound by the broker and {words}", command=entry.template)
     return str(element.ctid)
 
 
-def _of_broker(entry: scopes.Entry, name: str, given: bool) -> str:
+def _of_broker(entry: entries.Entry, name: str, given: bool) -> str:
     """What stands for a word that only the broker has, wherever the command is shown."""
     if given:
         raise RefusedError(f"slot {name} is filled by the broker and cannot be given", command=entry.template)
     return STANDS[entry.slots[name]].format(entry.handed.api if entry.handed else "")
 
 
-def _of_row(entry: scopes.Entry, name: str, value: Any) -> str:
+def _of_row(entry: entries.Entry, name: str, value: Any) -> str:
     if not isinstance(value, FromRow):
         words = f"slot {name} is filled from a row that a look of this run returned, and in no other way"
         raise RefusedError(words, command=entry.template, next="give the rows to each=")
@@ -316,17 +316,17 @@ def refuse_into_containers(path: str) -> None:
         raise RefusedError(f"{path[:120]} leads into a container", next="start a run on that container")
 
 
-def handing(grounds: Grounds, target: Target, rule: scopes.Handed) -> Target:
+def handing(grounds: Grounds, target: Target, rule: entries.Handed) -> Target:
     """The call that hands out what a change runs; its slots are parameters of the run."""
-    return _call(grounds, scopes.Entry(rule.api, "look", args=rule.args), target.element, {}, 0)
+    return _call(grounds, entries.Entry(rule.api, "look", args=rule.args), target.element, {}, 0)
 
 
-def listing(grounds: Grounds, target: Target, rule: scopes.Handed) -> Target:
+def listing(grounds: Grounds, target: Target, rule: entries.Handed) -> Target:
     """The call that lists what must not be there yet."""
-    return _call(grounds, scopes.Entry(rule.unless, "look", args={}), target.element, {}, 0)
+    return _call(grounds, entries.Entry(rule.unless, "look", args={}), target.element, {}, 0)
 
 
-def _call(grounds: Grounds, entry: scopes.Entry, element: Element, given: dict[str, Any], row: int) -> Target:
+def _call(grounds: Grounds, entry: entries.Entry, element: Element, given: dict[str, Any], row: int) -> Target:
     platform, method = grounds.platform, entry.template
     if platform.api is None:
         raise InputError("this platform has no API", where=str(platform.file), next="set api: url and token there")

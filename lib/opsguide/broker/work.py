@@ -17,7 +17,7 @@ from opsguide.broker.reboots import Reboots
 from opsguide.broker.state import State
 from opsguide.broker.targets import TIMEOUT_GRACE, Grounds, Target, own, refuse_into_containers, targets
 from opsguide.errors import FailedError, InputError, RefusedError, UnknownError
-from opsguide.guide import custom, expectations, mends, scopes
+from opsguide.guide import custom, entries, expectations, mends
 from opsguide.guide.durations import duration
 
 
@@ -136,7 +136,7 @@ class Work:
                 refuse_into_containers(real)
             if digests:
                 custom.refuse(real)
-            if self.grounds.scope.files and target.entry not in scopes.common_looks() and real != path:
+            if self.grounds.scope.files and target.entry not in entries.common_looks() and real != path:
                 paths.refuse_others(self.grounds, real, self.mode == "request")
             self.plain.add((name, path))
 
@@ -180,7 +180,7 @@ class Work:
 
     def failed(self, verb: str, target: Target, seen: Seen, request: dict[str, Any]) -> FailedError | UnknownError:
         """The step has failed; the error to raise: unknown for a change of which nobody knows."""
-        asked = request.get("expect") is not None or target.entry not in scopes.common_looks()
+        asked = request.get("expect") is not None or target.entry not in entries.common_looks()
         by = "interrupt" if self.commands.cancel.is_set() and seen.state in ("ok", "unknown", "not-run") else verb
         self.steps.fail(by, debt(verb, target) if asked else None, target.shown)
         for what in self.open.values():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from opsguide.guide import invariants, scopes, services
+from opsguide.guide import entries, invariants, scopes, services
 from opsguide.guide.decision import decide
 from opsguide.guide.editions import Activity, Edition
+from opsguide.guide.entries import Entry
 from opsguide.guide.kinds import KINDS, NOT_APPLICABLE, words
 from opsguide.guide.parameters import Parameter
-from opsguide.guide.scopes import Entry, Scope
+from opsguide.guide.scopes import Scope
 from opsguide.launch.columns import aligned
 from opsguide.launch.table import is_here
 
@@ -32,7 +33,7 @@ def described(edition: Edition, activity: Activity) -> dict[str, Any]:
 
 
 def _of_scope(scope: Scope, kinds: list[str]) -> dict[str, Any]:
-    own = [e for e in scope.entries if e not in scopes.common_looks()]
+    own = [e for e in scope.entries if e not in entries.common_looks()]
     return {
         "parameters": [parameter(p) for p in scope.parameters.known.values()],
         "services": _services() if scope.service else {},

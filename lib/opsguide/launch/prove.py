@@ -21,7 +21,7 @@ from typing import Any
 import click
 
 from opsguide.errors import InterruptedRunError, OpsguideError
-from opsguide.guide import scopes
+from opsguide.guide import entries, scopes
 from opsguide.launch.complete import runs
 from opsguide.launch.outcome import Outcome, find, of, sealed
 from opsguide.launch.run import verdict
@@ -148,7 +148,7 @@ def look(slug: str, event: dict[str, Any]) -> dict[str, Any]:
     return {"what": what, "on": [event["on"]], "expect": event["expect"], "slots": given, **each}
 
 
-def entry_of(slug: str, template: str, is_api: bool) -> scopes.Entry | None:
+def entry_of(slug: str, template: str, is_api: bool) -> entries.Entry | None:
     """The look of a scope with this template; None where it has none (a common look, one of the service map)."""
     scope = scopes.load(slug)
     looks = [e for e in (scope.entries if scope else ()) if e.template == template and e.verb == "look"]
