@@ -69,7 +69,8 @@ def _ready(work: Work, step: Step, target: Target, undo: str, request: dict[str,
         return None
     if _done_before(work, step, target, undo):
         return None
-    work.follow.refuse_beyond(step.slug, target)
+    if work.follow.plan:
+        work.follow.plan.refuse_beyond(step.slug, target)
     work.state.refuse_held([target.element.name])
     invariants.refuse(work.grounds, work.commands, work.state, step.slug, target)
     deadline = work.deadline(request, target)

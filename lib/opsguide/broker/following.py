@@ -8,8 +8,6 @@
   says the state folder, for all users and records roots, and the archive, also of runs that began earlier.
 - All this is asked before there is a record, and again when the element is locked.
 - A parameter that the record hides is not known any more: its run is not followed.
-- A run that follows a plan sends no change that is not in it; rows that are known only in apply stand in it as a rule,
-  with the rows among which they are: no other is changed, whatever the notebook says then.
 - A change that ended well in the run before is not sent again: it is proved again. One that was settled as done counts
   as done, one settled as not done is sent. One whose proof failed in a run that went on is sent by the next.
 - A look at the starting state (`pin`) gives a resumed run the answer that the first run got.
@@ -19,44 +17,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from opsguide.broker import plans
+from opsguide.broker.plans import Plan
 from opsguide.broker.state import State
 from opsguide.broker.targets import Target
 from opsguide.errors import HeldError, InputError, RefusedError
-from opsguide.record import answers, durable, lineage, redaction
-from opsguide.record.archive import Archive, RunFolder
+from opsguide.record import lineage, redaction
+from opsguide.record.archive import Archive
 from opsguide.record.lineage import Past
 
-FILE = "plan.json"
 OWN = ("mode", "reason", "follows")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A sealed plan: its changes and edits by step, and its pins; `digest` is that of plan.json."""
-
-    run: str
-    digest: str
-    changes: list[dict[str, Any]]
-    pins: list[dict[str, Any]]
-
-    def named(self, step: str, key: str) -> dict[str, Any] | None:
-        """The planned change of that step and key."""
-        return next((c for c in self.changes if c["step"] == step and c["key"] == key), None)
-
-    def rule(self, step: str, target: Target) -> dict[str, Any] | None:
-        """The planned rule `for each row that the look returns` of that step and template."""
-        fits = _rules(self, step, target.template)
-        return next((c for c in fits if c["on"] == target.element.name), None)
-
-    def pin(self, step: str, key: str) -> dict[str, Any] | None:
-        """The starting state that a look of that step found."""
-        return next((p for p in self.pins if p["step"] == step and p["key"] == key), None)
 
 
 @dataclass(frozen=True)
@@ -84,30 +57,6 @@ class Following:
     def gone(self, target: Target) -> bool:
         """Whether the platform no longer knows what is asked about, because the run before removed it."""
         return self.removed and "@element" in (target.entry.args or {}).values()
-
-    def refuse_beyond(self, step: str, target: Target) -> None:
-        """RefusedError for a change that the plan does not have."""
-        if self.plan and not self.plan.named(step, target.key) and not self.plan.rule(step, target):
-            raise RefusedError(
-                f"the plan {self.plan.run} does not have this change",
-                where=target.element.name,
-                command=target.shown,
-                next="make a new plan, and read it before you carry it out",
-            )
-
-    def refuse_rows(self, step: str, template: str, rows: Sequence[Mapping[str, str]]) -> None:
-        """RefusedError for a row that is none of those among which the plan's rule has its rows."""
-        plan = self.plan.run if self.plan else ""
-        for rule in _rules(self.plan, step, template):
-            among = set(map(str, rule["among"])) if rule.get("among") is not None else None
-            other = next((row for row in rows if among is not None and not among & set(row.values())), None)
-            if other is not None:
-                words = f"the plan {plan} did not see the row {' '.join(other.values())[:100]}"
-                raise RefusedError(words, command=template, next="make a new plan")
-
-
-def _rules(plan: Plan | None, step: str, template: str) -> list[dict[str, Any]]:
-    return [c for c in plan.changes if c["step"] == step and c.get("later") == template] if plan else []
 
 
 def load(archive: Archive, facts: dict[str, Any], state: State) -> Following:
@@ -172,7 +121,7 @@ def _of_plan(archive: Archive, past: Past, state: State) -> Following:
     if used:
         raise InputError(f"the plan {past.run} was carried out by {used.run}", next=_next_of(used))
     _refuse_moved(archive, [past], state)
-    return Following(past.run, "plan", read_plan(past))
+    return Following(past.run, "plan", plans.read(past))
 
 
 def _next_of(used: Past) -> str:
@@ -189,7 +138,7 @@ def _of_run(archive: Archive, past: Past, state: State) -> Following:
     runs = lineage.lineage(archive, past)
     _refuse_moved(archive, runs, state)
     applied = [one for one in runs if one.intent.get("mode") == "apply"]
-    plan = read_plan(runs[0]) if runs[0].intent.get("mode") == "plan" else None
+    plan = plans.read(runs[0]) if runs[0].intent.get("mode") == "plan" else None
     done: dict[tuple[str, str], str] = {}
     for one in applied:
         done = _done(one, state, done)
@@ -256,62 +205,6 @@ def _seen(runs: list[Past]) -> dict[tuple[str, str], str]:
             if send.get("pin") and past.answer(send["command"]).get("state") == "ok":
                 found.setdefault((send["step"], send["key"]), past.text(send["command"]))
     return found
-
-
-def write_plan(folder: RunFolder, listed: list[dict[str, Any]], pins: list[dict[str, Any]]) -> str:
-    """Write plan.json into the record of a plan; its digest."""
-    intent = folder.intent
-    kept = (
-        "step",
-        "verb",
-        "on",
-        "key",
-        "line",
-        "words",
-        "later",
-        "among",
-        "pin",
-        "old",
-        "new",
-        "path",
-        "what",
-        "slots",
-    )
-    body = {
-        "version": 1,
-        "run": folder.run,
-        **{name: intent[name] for name in ("activity", "element", "edition", "platform", "runbook", "parameters")},
-        "changes": [{k: e[k] for k in kept if k in e} for e in listed if e["verb"] in answers.CHANGING],
-        "pins": pins,
-    }
-    content = durable.json_file(body)
-    durable.write_file(folder.path / FILE, content)
-    return hashlib.sha256(content).hexdigest()
-
-
-def read_plan(past: Past) -> Plan:
-    """The plan that a sealed record holds; InputError where it holds none."""
-    try:
-        content = (past.path / FILE).read_bytes()
-        body = json.loads(content)
-        return Plan(past.run, hashlib.sha256(content).hexdigest(), body["changes"], body["pins"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(f"{past.run} holds no plan that this version can read", next="plan again") from None
-
-
-def compared(following: Following, made: list[tuple[str, str]]) -> dict[str, Any] | None:
-    """The fields of a `compared` event: the plan against what was done; None for a run that follows no plan."""
-    plan = following.plan
-    if plan is None:
-        return None
-    keys = {*made, *following.done}
-    left = [c for c in plan.changes if not c.get("later") and (c["step"], c["key"]) not in keys]
-    return {
-        "plan": plan.run,
-        "digest": plan.digest,
-        "made": len(made),
-        "not_made": [{"step": c["step"], "line": c["line"] or c["words"]} for c in left],
-    }
 
 
 def without(following: Following, step: str, key: str) -> Following:

@@ -27,6 +27,7 @@ from opsguide.broker import (
     changing,
     following,
     invariants,
+    plans,
     proof,
     recorded,
     registering,
@@ -196,7 +197,7 @@ class Run:
     def _planned(self) -> str:
         """Seal the plan into the record; how many changes it lists."""
         count = sum(e["verb"] in ("change", "edit") for e in self.work.listed)
-        digest = following.write_plan(self.folder, self.work.listed, self.work.pins)
+        digest = plans.write(self.folder, self.work.listed, self.work.pins)
         return f"planned: {count} change{'' if count == 1 else 's'} listed, nothing changed; plan {digest[:12]}"
 
     def _done(self) -> str:
@@ -228,7 +229,8 @@ class Run:
             if self.open_cell:
                 done = "ok" if state in ("succeeded", "requested") else "interrupted"
                 self.commands.write("cell-end", cell=self.open_cell["cell"], state=done, seconds=0)
-            if against := following.compared(self.work.follow, self.work.made):
+            if plan := self.work.follow.plan:
+                against = plan.compared(self.work.made, self.work.follow.done)
                 self.commands.show(self.commands.write("compared", **against))
             sealed = sealing.seal(self.folder, state, status, why)
             self.sealed = state

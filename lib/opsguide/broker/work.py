@@ -78,8 +78,8 @@ class Work:
             self._rule(verb, request)
             return []
         given, found = request.get("slots") or {}, [self.rows.checked(row) for row in each]
-        if verb == "change":
-            self.follow.refuse_rows(str(request.get("step")), template_of(request), found)
+        if verb == "change" and self.follow.plan:
+            self.follow.plan.refuse_rows(str(request.get("step")), template_of(request), found)
         return [{**request, "slots": {**given, **row}, "row": True, "turn": turn} for turn, row in enumerate(found)]
 
     def _rule(self, verb: str, request: dict[str, Any]) -> None:
