@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from opsguide.broker.targets import Grounds
+import pytest
+
+from opsguide.broker.grounds import Grounds
+from opsguide.broker.targets import Target, targets
+from opsguide.errors import OpsguideError
 from opsguide.guide import scopes, services
 from opsguide.reach import inventory
 from opsguide.reach.inventory import Platform
@@ -50,3 +54,15 @@ def grounds(platform: Platform, element: str, activity: str = "restarting-proces
     parameters = scope.parameters.check({"element": element, **given})
     named = services.of(found.kind, found.component).get(parameters.get("service", "")) if scope.service else None
     return Grounds(platform, scope, found, found.joining or found.kind, parameters, named)
+
+
+def send(run: Grounds, verb: str, command: str, /, **more: Any) -> list[Target]:
+    """What a verb with this command would send."""
+    return targets(run, verb, {"what": {"command": command}, **more})
+
+
+def refused(error: type[OpsguideError], words: str, deed: Any, *args: Any, **more: Any) -> OpsguideError:
+    """The error with which a deed is refused."""
+    with pytest.raises(error, match=words) as found:
+        deed(*args, **more)
+    return found.value

@@ -13,10 +13,11 @@ from broker.fakes import grounds, platform
 from opsguide.broker import calls, handed
 from opsguide.broker.commands import Command, Seen
 from opsguide.broker.order import Steps
-from opsguide.broker.targets import Target, handing, targets
+from opsguide.broker.targets import Target, call, targets
 from opsguide.broker.work import Work
 from opsguide.errors import FailedError, InputError, RefusedError
 from opsguide.guide import scopes
+from opsguide.guide.entries import Entry
 from opsguide.record.redaction import Redactor, of_command
 
 KEY = "q7Rk2-Zx9_LmT4vB8nWc1sYd5fGh3jKa"
@@ -77,7 +78,8 @@ def test_the_arguments_of_the_call_are_the_runs_parameters(tmp_path: Path) -> No
     (target,) = change(tmp_path)
     here = grounds(platform(tmp_path), "new-01", SCOPE, ip="10.0.0.9")
     assert target.entry.handed
-    assert handing(here, target, target.entry.handed).args == {"hostGroup": "10.0.0.9"}
+    entry = Entry(target.entry.handed.api, "look", args=target.entry.handed.args)
+    assert call(here, entry, target.element).args == {"hostGroup": "10.0.0.9"}
 
 
 @pytest.mark.parametrize(

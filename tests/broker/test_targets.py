@@ -5,18 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from opsguide.broker import targets as module
+from opsguide.broker.grounds import Grounds
 from opsguide.broker.rows import FromRow
-from opsguide.broker.targets import Grounds, refuse_into_containers, targets
-from opsguide.errors import InputError, OpsguideError, RefusedError
-from opsguide.guide import slots
+from opsguide.broker.targets import targets
+from opsguide.errors import InputError, RefusedError
 from opsguide.reach import quoting
 from opsguide.reach.inventory import Platform
 
-from .fakes import LAB, grounds, platform
+from .fakes import LAB, grounds, platform, refused, send
 
 RESTART = "systemctl restart {service}"
 ACTIVE = "systemctl is-active {service}"
@@ -29,18 +27,8 @@ def lab(tmp_path: Path) -> Platform:
     return platform(tmp_path)
 
 
-def send(run: Grounds, verb: str, command: str, /, **more: Any) -> list[module.Target]:
-    return targets(run, verb, {"what": {"command": command}, **more})
-
-
 def call(run: Grounds, verb: str, method: str, args: Any, /, **more: Any) -> list[module.Target]:
     return targets(run, verb, {"what": {"api": method, "args": args}, **more})
-
-
-def refused(error: type[OpsguideError], words: str, deed: Any, *args: Any, **more: Any) -> OpsguideError:
-    with pytest.raises(error, match=words) as found:
-        deed(*args, **more)
-    return found.value
 
 
 # The template
@@ -198,9 +186,6 @@ on = ["peer"]
 command = "on hosts"
 on = ["element", "user-host"]
 [[look]]
-command = "echo {name} {more}"
-slots = { more = "word" }
-[[look]]
 command = "awk '{{print $1}}' /x | wc -l"
 shell = "counts"
 [[look]]
@@ -226,78 +211,17 @@ def test_an_entry_for_related_elements_only_is_not_for_the_element_itself(lab: P
     refused(RefusedError, "does not allow this look on uh-01", send, grounds(lab, "uh-01", SCOPE), "look", "only peers")
 
 
-def test_related_elements_are_those_that_the_scope_lists_by_kind(lab: Platform) -> None:
-    assert set(grounds(lab, "uh-01", SCOPE).related()) == {"node101", "node102", "uh-02"}
-    assert set(grounds(lab, "ih-01", SCOPE).related()) == set()
-    assert set(grounds(lab, "hcore1").related()) == {"hcore2"}
-    assert set(grounds(lab, "gate1").related()) == set()
-
-
 def test_a_related_element_of_a_kind_that_the_entry_does_not_name_is_refused(lab: Platform) -> None:
     on = grounds(lab, "uh-01", SCOPE)
     assert send(on, "look", "on hosts", on=["uh-02"])[0].host.name == "uh-02"
     refused(RefusedError, "does not allow this look on node101", send, on, "look", "on hosts", on=["node101"])
 
 
-def test_a_run_locks_its_element_the_peer_and_a_hosts_containers_with_their_peers(lab: Platform) -> None:
-    assert grounds(lab, "ih-01", service="crond").locked() == ["ih-01", "hcore1", "gate1", "hcore2"]
-    assert grounds(lab, "hcore1").locked() == ["hcore1", "hcore2"]
-    assert grounds(lab, "uh-01", service="crond").locked() == ["uh-01", "node101", "node102"]
-    assert grounds(lab, "node101").locked() == ["node101"]
-
-
-# Slots
-
-
-def test_a_slot_named_like_a_parameter_is_filled_from_what_begin_registered(lab: Platform) -> None:
-    (target,) = send(grounds(lab, "uh-01", service="rsyslog"), "look", ACTIVE)
-    assert target.line.endswith("systemctl is-active rsyslog")
-
-
-def test_a_parameters_slot_cannot_be_given_again(lab: Platform) -> None:
-    refused(
-        RefusedError, "cannot be given again", send, grounds(lab, "uh-01"), "change", RESTART, slots={"service": "vz"}
-    )
+# The words of a line
 
 
 def test_a_slot_that_the_template_does_not_have_is_refused(lab: Platform) -> None:
     refused(InputError, "no slot extra", send, grounds(lab, "uh-01"), "change", RESTART, slots={"extra": "x"})
-
-
-def test_a_slot_without_a_value_is_bad_input(lab: Platform) -> None:
-    refused(
-        InputError, "slot unit has no value", send, grounds(lab, "uh-01"), "look", "systemctl status {unit} --no-pager"
-    )
-
-
-@pytest.mark.parametrize(
-    "value",
-    ["--root=/mnt", "-n", "nginx\n", "a\x00", "$(id)", "`id`", "a b", "*", "a;b", "", "a\u2028b", ["a"], {"a": 1}],
-)
-def test_a_value_that_does_not_fit_the_slots_type_is_refused(lab: Platform, value: Any) -> None:
-    error = refused(
-        InputError,
-        "slot unit:",
-        send,
-        grounds(lab, "uh-01"),
-        "look",
-        "systemctl status {unit} --no-pager",
-        slots={"unit": value},
-    )
-    assert len(str(error)) < 400
-
-
-@given(st.text(min_size=1, max_size=30), st.from_regex(slots.TYPES["word"][0], fullmatch=True))
-def test_a_value_is_one_word_of_the_argument_vector_whatever_it_holds(
-    tmp_path_factory: pytest.TempPathFactory, name: str, more: str
-) -> None:
-    lab = platform(tmp_path_factory.getbasetemp())
-    try:
-        on = grounds(lab, "uh-01", SCOPE, name=name)
-        (target,) = send(on, "look", "echo {name} {more}", slots={"more": more})
-    except OpsguideError:
-        return
-    assert target.line == quoting.remote_line(["echo", name, more])
 
 
 def test_doubled_braces_are_single_ones_on_the_line(lab: Platform) -> None:
@@ -386,38 +310,6 @@ def test_the_shown_call_holds_no_token(lab: Platform) -> None:
     assert f"session@{lab.file.parent}/token" in target.shown
 
 
-# Into containers
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/vz/root/101/etc/shadow",
-        "/vz/private/101/fs",
-        "/vz/root",
-        "/proc/1/root/etc/passwd",
-        "/proc/self/root/x",
-        "/proc/1/cwd/x",
-        "/proc/1/fd/3",
-        "/proc/1/task/1/root/etc/shadow",
-        "/proc/thread-self/root",
-        "/proc/1/map_files/x",
-        "/dev/fd/3",
-    ],
-)
-def test_a_path_that_leads_into_a_container_is_refused(lab: Platform, path: str) -> None:
-    refused(RefusedError, "leads into a container", refuse_into_containers, path)
-    on = grounds(lab, "uh-01", "editing-system-files", path=path)
-    refused(RefusedError, "leads into a container", send, on, "look", "cat {path}")
-
-
-@pytest.mark.parametrize(
-    "path", ["/etc/hosts", "/vz/rootless", "/vz/template/x", "/proc/cpuinfo", "/proc/1/status", "/proc/1/fdinfo/3"]
-)
-def test_an_ordinary_path_passes(path: str) -> None:
-    refuse_into_containers(path)
-
-
 def test_two_changes_are_the_same_when_element_template_and_values_are(lab: Platform) -> None:
     one, same, other = (
         send(grounds(lab, "uh-01", service=s), "change", RESTART)[0] for s in ("crond", "crond", "rsyslog")
@@ -425,23 +317,9 @@ def test_two_changes_are_the_same_when_element_template_and_values_are(lab: Plat
     assert one.key == same.key != other.key
 
 
-# Rows, lists of elements, deadlines
+# Lists of elements, deadlines
 
 REBOOT = "rebooting-host-container"
-
-
-def test_a_slot_for_rows_takes_a_value_of_a_row_and_no_other(lab: Platform) -> None:
-    run, stop = grounds(lab, "uh-01", REBOOT), "vzctl stop {ctid}"
-    (target,) = send(run, "change", stop, slots={"ctid": FromRow("101")}, row=True)
-    assert target.line.endswith("timeout -k 10 600 vzctl stop 101")
-    for value in ("101", 101, None, ["101"]):
-        refused(RefusedError, "filled from a row", send, run, "change", stop, slots={"ctid": value})
-
-
-@pytest.mark.parametrize("value", ["--all", "101; id", "101 102", "$(id)", ""])
-def test_a_row_cannot_smuggle_more_than_a_word(lab: Platform, value: str) -> None:
-    run = grounds(lab, "uh-01", REBOOT)
-    refused(InputError, "slot ctid", send, run, "change", "vzctl stop {ctid}", slots={"ctid": FromRow(value)}, row=True)
 
 
 def test_the_containers_of_an_infrastructure_host_are_stopped_on_it_by_their_own_number(lab: Platform) -> None:
@@ -472,18 +350,6 @@ def test_a_shorter_timeout_counts_on_the_element_too_and_a_longer_one_does_not(l
     run, row = grounds(lab, "uh-01", REBOOT), {"slots": {"ctid": FromRow("101")}, "row": True}
     assert " -k 10 60 vzctl" in send(run, "change", "vzctl stop {ctid}", timeout="60 s", **row)[0].line
     assert " -k 10 600 vzctl" in send(run, "change", "vzctl stop {ctid}", timeout="2 h", **row)[0].line
-
-
-def test_related_containers_come_in_the_order_in_which_they_stop(lab: Platform) -> None:
-    run = grounds(lab, "ih-01", REBOOT)
-    assert list(run.named_related("containers")) == ["gate1", "hcore1"]
-    assert list(run.named_related("peers")) == ["hcore2"]
-    assert list(grounds(lab, "hcore1", REBOOT).named_related("peers")) == ["hcore2"]
-    assert run.named_related("user-host") == {}
-
-
-def test_a_word_that_the_scope_does_not_list_for_the_kind_relates_to_nobody(lab: Platform) -> None:
-    assert grounds(lab, "uh-01", REBOOT).named_related("containers") == {}
 
 
 @pytest.mark.parametrize(("name", "host"), [("uh-01", "uh-01"), ("hcore1", "ih-01")])

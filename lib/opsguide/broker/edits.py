@@ -24,9 +24,10 @@ from typing import Any
 
 from opsguide.broker.amendments import amended, difference
 from opsguide.broker.commands import UNCLEAR, Command, Commands, Seen
+from opsguide.broker.grounds import Grounds
 from opsguide.broker.paths import refuse_others
 from opsguide.broker.pump import TEXT_LIMIT
-from opsguide.broker.targets import TIMEOUT_GRACE, Grounds, Target, own
+from opsguide.broker.targets import TIMEOUT_GRACE, Target, own
 from opsguide.errors import FailedError, InputError, RefusedError, UnknownError
 from opsguide.guide import slots
 from opsguide.reach import quoting

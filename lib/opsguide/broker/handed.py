@@ -21,11 +21,11 @@ from typing import Any
 from opsguide.broker import calls
 from opsguide.broker.commands import Command, Seen
 from opsguide.broker.order import Step
-from opsguide.broker.targets import Target, handing, listing
+from opsguide.broker.targets import Target, call
 from opsguide.broker.work import Work, debt
 from opsguide.errors import FailedError, OpsguideError, RefusedError
 from opsguide.guide import slots
-from opsguide.guide.entries import Handed
+from opsguide.guide.entries import Entry, Handed
 from opsguide.reach import quoting
 
 LABEL, MADE = "command handed out by the platform", "password made up for the command"
@@ -45,7 +45,7 @@ def filled(work: Work, step: Step, command: Command, request: dict[str, Any]) ->
         return command
     if rule.unless:
         _refuse_known(work, step, command.target, rule, request)
-    ask = handing(work.grounds, command.target, rule)
+    ask = call(work.grounds, Entry(rule.api, "look", args=rule.args), command.target.element)
     seen = _asked(work, step, Command(ask, "look", step.slug, ask.entry.deadline, screen="sent", hides=LABEL), request)
     line = calls.handed_out(seen.raw.decode("utf-8", "replace"))
     if not line:
@@ -72,7 +72,7 @@ def _asked(work: Work, step: Step, command: Command, request: dict[str, Any]) ->
 
 def _refuse_known(work: Work, step: Step, target: Target, rule: Handed, request: dict[str, Any]) -> None:
     """RefusedError while the platform lists the host, or one of the change's addresses: a second record would come."""
-    ask = listing(work.grounds, target, rule)
+    ask = call(work.grounds, Entry(rule.unless, "look", args={}), target.element)
     seen = _asked(work, step, Command(ask, "look", step.slug, ask.entry.deadline, screen="failure"), request)
     own, number = target.element.name, str(target.element.id)
     for row in calls.rows(seen.raw.decode("utf-8", "replace")):

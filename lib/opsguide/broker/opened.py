@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from opsguide.broker.commands import Commands, Seen
+from opsguide.broker.grounds import Grounds
 from opsguide.broker.state import NAME, State
 from opsguide.broker.state_files import remove, write
-from opsguide.broker.targets import Grounds, Target
+from opsguide.broker.targets import Target
 from opsguide.errors import FailedError, StoreError
 from opsguide.guide import slots
 from opsguide.guide.scopes import Scope

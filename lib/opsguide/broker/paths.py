@@ -10,7 +10,9 @@
 
 from __future__ import annotations
 
-from opsguide.broker.targets import Grounds, Target, refuse_into_containers
+from opsguide.broker.filling import refuse_into_containers
+from opsguide.broker.grounds import Grounds
+from opsguide.broker.targets import Target
 from opsguide.errors import InputError, RefusedError
 from opsguide.guide import custom, editions, kinds, owners
 from opsguide.guide.decision import decide

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from opsguide.broker.grounds import Grounds
 from opsguide.broker.state import Locks, State
-from opsguide.broker.targets import Grounds
 from opsguide.guide.kinds import KINDS
 
 BOUND = ("@related", "@one-related")

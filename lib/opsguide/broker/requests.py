@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from opsguide.broker.commands import Commands
-from opsguide.broker.targets import Grounds
+from opsguide.broker.grounds import Grounds
 from opsguide.guide import editions, unlisted
 from opsguide.guide.decision import Decision
 from opsguide.guide.kinds import SUPPORT

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from opsguide.broker.commands import Command, Commands
-from opsguide.broker.targets import Grounds, Target, own, related_element
+from opsguide.broker.grounds import Grounds, related_element
+from opsguide.broker.targets import Target, own
 from opsguide.errors import FailedError, InputError
 from opsguide.guide import alive
 

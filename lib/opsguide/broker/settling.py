@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from opsguide.broker.targets import Grounds, Target, targets
+from opsguide.broker.grounds import Grounds
+from opsguide.broker.targets import Target, targets
 from opsguide.errors import OpsguideError
 from opsguide.guide import slots
 

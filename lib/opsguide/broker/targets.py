@@ -2,9 +2,8 @@
 
 - The template must stand in the scope for this verb and this kind of element, to the character.
 - The element is the run's own or one that the entry allows as related; nothing else on other elements.
-- A slot named like a parameter is filled from what `begin` registered; others only as the entry types them.
+- A look of the service map is for the run that named the service.
 - An API argument that names an element is bound here; a literal in its place is not in the scope.
-- A path that leads into a container from its host is refused: that is work on the container.
 """
 
 from __future__ import annotations
@@ -12,23 +11,20 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from dataclasses import dataclass
 from typing import Any
 
-from opsguide.broker import calls
-from opsguide.broker.rows import FromRow
+from opsguide.broker import calls, filling
+from opsguide.broker.grounds import Grounds, related_element
 from opsguide.errors import InputError, RefusedError
-from opsguide.guide import alive, entries, kinds, scopes, slots
+from opsguide.guide import kinds, slots
 from opsguide.guide.durations import duration
-from opsguide.guide.services import Service
+from opsguide.guide.entries import Entry, common_looks
 from opsguide.reach import quoting
 from opsguide.reach.inventory import Element, Platform
 
-INTO_CONTAINERS = re.compile(r"^/(vz/(root|private)|proc/.+/(root|cwd|fd|map_files)|dev/fd)(/|$)")
 READS = ("bash", "-s")
 """What reads a command that the platform hands out: a shell on its standard input."""
-STANDS = {"@handed": "[what {} hands out]", "@made": "[a password, made up]"}
 TIMEOUT_GRACE = 15.0
 OWN_SECONDS = 60.0
 
@@ -40,7 +36,7 @@ class Target:
     `look` is the look that may settle a change, as a line that an operator can copy; empty where the scope names none.
     """
 
-    entry: entries.Entry
+    entry: Entry
     element: Element
     host: Element
     template: str
@@ -69,75 +65,41 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Grounds:
-    """What a run stands on: platform, scope, element, registered parameters, the service it named."""
+class _Asked:
+    """What a verb asks for: a command, or a method where `args` are given; `limit` in seconds, `turn` of its row."""
 
-    platform: Platform
-    scope: scopes.Scope
-    element: Element
-    kind: str
-    parameters: dict[str, Any]
-    service: Service | None = None
-    chosen: tuple[str, ...] = ()
-
-    def chosen_related(self) -> list[Element]:
-        """What `@related` stands for: what the run chose last among its related elements, or all of its own kind."""
-        found = self.related()
-        return [found[n] for n in self.chosen] or [e for e in found.values() if e.kind == self.element.kind]
-
-    def named_related(self, word: str) -> dict[str, Element]:
-        """The related elements of a kind, or those that `peer`, `peers` or `containers` stand for; by name, in order.
-
-        Containers come in the order in which they stop.
-        """
-        if word in kinds.KINDS:
-            return {n: e for n, e in self.related().items() if e.kind == word}
-        listed = word in self.scope.related.get(self.kind, ())
-        return {e.name: e for e in self._related(word)} if listed else {}
-
-    def related(self) -> dict[str, Element]:
-        """The related elements by name."""
-        found = {}
-        for word in self.scope.related.get(self.kind, ()):
-            for element in self._related(word):
-                found[element.name] = element
-        return found
-
-    def _related(self, word: str) -> list[Element]:
-        if word == "peer":
-            return [self.platform.element(self.element.peer)] if self.element.peer else []
-        if word == "peers":
-            members = [self.element, *self.platform.containers_on(self.element.name)]
-            return [self.platform.element(m.peer) for m in members if m.peer]
-        if word == "containers":
-            order = alive.load()
-            return sorted(self.platform.containers_on(self.element.name), key=lambda c: order.stops(c.component))
-        return [e for e in self.platform.elements.values() if e.kind == word and self._eligible(e)]
-
-    def _eligible(self, other: Element) -> bool:
-        """Another element that is not about to join; a host among its own kind stays within its group."""
-        own_group = self.element.kind != other.kind or not other.is_host or other.group == self.element.group
-        return other.name != self.element.name and not other.joining and own_group
-
-    def locked(self) -> list[str]:
-        """The elements that a changing run locks: its own, the peer, a host's containers and their peers."""
-        return self.platform.touched(self.element)
+    wanted: str
+    template: str
+    args: dict[str, Any] | None
+    given: dict[str, Any]
+    turn: int
+    limit: float
 
 
 def targets(grounds: Grounds, verb: str, request: dict[str, Any]) -> list[Target]:
     """What the request would send, one for each element that it names. InputError or RefusedError."""
+    asked, named = _asked(verb, request), request.get("on")
+    names = [grounds.element.name] if named is None else named
+    return [_target(grounds, asked, element) for element in [related_element(grounds, str(name)) for name in names]]
+
+
+def _asked(verb: str, request: dict[str, Any]) -> _Asked:
     what = request.get("what")
     if not isinstance(what, dict) or not ({"command", "api"} & set(what)):
         raise InputError("a verb takes a command or api(…)")
-    named, given, args = request.get("on"), request.get("slots") or {}, what.get("args") or {}
-    names = [grounds.element.name] if named is None else named
-    if not (isinstance(names, list) and isinstance(given, dict) and isinstance(args, dict)):
+    on, given, args = request.get("on"), request.get("slots") or {}, what.get("args") or {}
+    if not ((on is None or isinstance(on, list)) and isinstance(given, dict) and isinstance(args, dict)):
         raise InputError("on= takes a list, slots and arguments take names")
     if request.get("row"):
         given = {name: value for name, value in given.items() if name in slots_of(what)}
-    row, limit = int(request.get("turn") or 0), _limit(request)
-    named_ones = [related_element(grounds, str(name)) for name in names]
-    return [_target(grounds, verb, what, element, given, row, limit) for element in named_ones]
+    return _Asked(
+        "look" if verb in ("look", "prove") else "change",
+        str(what.get("api") or what.get("command")),
+        {str(k): v for k, v in args.items()} if "api" in what else None,
+        given,
+        int(request.get("turn") or 0),
+        _limit(request),
+    )
 
 
 def _limit(request: dict[str, Any]) -> float:
@@ -158,9 +120,7 @@ def own(
     platform: Platform, element: Element, argv: list[str], *, deadline: float | None = None, settle: str = ""
 ) -> Target:
     """A command of the broker's own, in no scope: a look, or with a `deadline` in seconds a change."""
-    entry = entries.Entry(
-        " ".join(argv), "change" if deadline else "look", deadline=deadline or OWN_SECONDS, settle=settle
-    )
+    entry = Entry(" ".join(argv), "change" if deadline else "look", deadline=deadline or OWN_SECONDS, settle=settle)
     line = quoting.remote_line(argv, ctid=element.ctid, deadline=deadline)
     host = platform.element(element.host)
     return Target(entry, element, host, entry.template, {}, line, _shown(platform, host, line))
@@ -170,41 +130,16 @@ def _shown(platform: Platform, host: Element, line: str) -> str:
     return quoting.shown_line(platform.ssh.config, host.name, quoting.as_root(line) if host.become else line)
 
 
-def related_element(grounds: Grounds, name: str) -> Element:
-    """The run's own element or a related one; RefusedError for any other."""
-    if name == grounds.element.name:
-        return grounds.element
-    related = grounds.related()
-    if name not in related:
-        allowed = ", ".join(related) or "no other element"
-        raise RefusedError(
-            f"{name} is not part of this run",
-            where=grounds.element.name,
-            next=f"this run may look at {allowed}; start a run on {name} for anything else",
-        )
-    return related[name]
-
-
-def _target(
-    grounds: Grounds,
-    verb: str,
-    what: dict[str, Any],
-    element: Element,
-    given: dict[str, Any],
-    row: int,
-    limit: float,
-) -> Target:
-    template = str(what.get("api") or what.get("command"))
-    args = {str(k): v for k, v in (what.get("args") or {}).items()} if "api" in what else None
-    entry = _entry(grounds, verb, template, element, args)
-    if args is not None:
-        return _call(grounds, entry, element, given, row)
+def _target(grounds: Grounds, asked: _Asked, element: Element) -> Target:
+    entry, template, given = _entry(grounds, asked, element), asked.template, asked.given
+    if asked.args is not None:
+        return call(grounds, entry, element, given, asked.turn)
     named = [*slots.names(template), *(n for n in entry.undo_slots if n in given)]
-    filled = {name: _slot(grounds, entry, element, name, given) for name in named}
+    filled = {name: filling.slot(grounds, entry, element, name, given) for name in named}
     unused = set(given) - set(filled)
     if unused:
         raise InputError(f"no slot {', '.join(sorted(unused))} in {template}")
-    deadline = min(limit, entry.deadline) if entry.verb == "change" else None
+    deadline = min(asked.limit, entry.deadline) if entry.verb == "change" else None
     ctid = element.ctid if entry.at == "element" else None
     host, said = grounds.platform.element(element.host), ""
     if entry.handed:
@@ -218,28 +153,30 @@ def _target(
     return Target(entry, element, host, template, filled, line, _shown(grounds.platform, host, line) + said)
 
 
-def _entry(grounds: Grounds, verb: str, template: str, element: Element, args: dict[str, Any] | None) -> entries.Entry:
+def _entry(grounds: Grounds, asked: _Asked, element: Element) -> Entry:
     kind = grounds.kind if element.name == grounds.element.name else element.kind
-    wanted = "look" if verb in ("look", "prove") else "change"
-    entry = grounds.scope.find(template, wanted, kind, args)
-    service = grounds.service
-    of_service = service and args is None and template and template in (service.config_test, service.probe)
-    if entry is None and wanted == "look" and of_service:
-        entry = entries.Entry(template, "look")
+    entry = grounds.scope.find(asked.template, asked.wanted, kind, asked.args) or _of_service(grounds, asked)
     if entry is None:
-        raise _not_in_scope(grounds, wanted, template, kind, args)
+        raise _not_in_scope(grounds, asked, kind)
     if not _may_be_on(grounds, entry, element):
         raise RefusedError(
-            f"the scope does not allow this {wanted} on {element.name}",
+            f"the scope does not allow this {asked.wanted} on {element.name}",
             where=grounds.element.name,
-            command=template,
+            command=asked.template,
             next=f"start a run on {element.name}" if element.name != grounds.element.name else "give it on=",
         )
     return entry
 
 
-def _may_be_on(grounds: Grounds, entry: entries.Entry, element: Element) -> bool:
-    if entry in entries.common_looks():
+def _of_service(grounds: Grounds, asked: _Asked) -> Entry | None:
+    """The look that the service map has for the run's own service."""
+    looks = (grounds.service.config_test, grounds.service.probe) if grounds.service else ()
+    listed = asked.wanted == "look" and asked.args is None and asked.template and asked.template in looks
+    return Entry(asked.template, "look") if listed else None
+
+
+def _may_be_on(grounds: Grounds, entry: Entry, element: Element) -> bool:
+    if entry in common_looks():
         return True
     if element.name == grounds.element.name:
         return "element" in entry.on
@@ -248,91 +185,26 @@ def _may_be_on(grounds: Grounds, entry: entries.Entry, element: Element) -> bool
     return peer or container or element.kind in entry.on
 
 
-def _not_in_scope(grounds: Grounds, wanted: str, template: str, kind: str, args: dict[str, Any] | None) -> RefusedError:
-    other = [e.template for e in grounds.scope.entries if e.verb == wanted and kind in e.kinds and e.args is None]
-    near = next((t for t in other if t.split()[:2] == template.split()[:2]), "")
-    hint = (
-        f"the scope has: {near}" if near else f"opsguide show {grounds.scope.activity} lists the commands of its scope"
-    )
+def _not_in_scope(grounds: Grounds, asked: _Asked, kind: str) -> RefusedError:
+    template, args, activity = asked.template, asked.args, grounds.scope.activity
+    others = [e for e in grounds.scope.entries if e.verb == asked.wanted and kind in e.kinds and e.args is None]
+    near = next((e.template for e in others if e.template.split()[:2] == template.split()[:2]), "")
     shown = template if args is None else f"{template}({', '.join(f'{k}={v!r}' for k, v in args.items())})"
     return RefusedError(
-        f"not in the scope of {grounds.scope.activity} as a {wanted} on {kinds.words(kind)}",
+        f"not in the scope of {activity} as a {asked.wanted} on {kinds.words(kind)}",
         command=shown[:400],
-        next=hint,
+        next=f"the scope has: {near}" if near else f"opsguide show {activity} lists the commands of its scope",
     )
 
 
-def _slot(grounds: Grounds, entry: entries.Entry, element: Element, name: str, given: dict[str, Any]) -> str:
-    known = grounds.scope.parameters.known
-    if entry.slots.get(name) == "@ctid":
-        return _ctid(element, entry, name in given)
-    if entry.slots.get(name) in STANDS:
-        return _of_broker(entry, name, name in given)
-    if entry.slots.get(name) == "@row":
-        return _of_row(entry, name, given.get(name))
-    if name in known and name not in entry.slots:
-        value, kind = grounds.parameters[name], known[name].slot or "text"
-        if name in given:
-            raise RefusedError(f"slot {name} is the run's parameter and cannot be given again", command=entry.template)
-    elif name in given:
-        value, kind = given[name], entry.slots[name]
-    else:
-        raise InputError(f"slot {name} has no value", command=entry.template, next=f"give it: {name}=…")
-    try:
-        text = slots.check(kind, value)
-    except ValueError as error:
-        raise InputError(f"slot {name}: {error}", command=entry.template) from None
-    refuse_into_containers(text)
-    return text
-
-
-def _ctid(element: Element, entry: entries.Entry, given: bool) -> str:
-    if given or element.ctid is None:
-        words = "cannot be given" if given else f"has no value: {element.name} is no container"
-        raise RefusedError(f"the container's number is bound by the broker and {words}", command=entry.template)
-    return str(element.ctid)
-
-
-def _of_broker(entry: entries.Entry, name: str, given: bool) -> str:
-    """What stands for a word that only the broker has, wherever the command is shown."""
-    if given:
-        raise RefusedError(f"slot {name} is filled by the broker and cannot be given", command=entry.template)
-    return STANDS[entry.slots[name]].format(entry.handed.api if entry.handed else "")
-
-
-def _of_row(entry: entries.Entry, name: str, value: Any) -> str:
-    if not isinstance(value, FromRow):
-        words = f"slot {name} is filled from a row that a look of this run returned, and in no other way"
-        raise RefusedError(words, command=entry.template, next="give the rows to each=")
-    try:
-        return slots.check("word", str(value))
-    except ValueError as error:
-        raise InputError(f"slot {name}: {error}", command=entry.template) from None
-
-
-def refuse_into_containers(path: str) -> None:
-    """RefusedError for a path that leads into a container from its host."""
-    if INTO_CONTAINERS.match(path):
-        raise RefusedError(f"{path[:120]} leads into a container", next="start a run on that container")
-
-
-def handing(grounds: Grounds, target: Target, rule: entries.Handed) -> Target:
-    """The call that hands out what a change runs; its slots are parameters of the run."""
-    return _call(grounds, entries.Entry(rule.api, "look", args=rule.args), target.element, {}, 0)
-
-
-def listing(grounds: Grounds, target: Target, rule: entries.Handed) -> Target:
-    """The call that lists what must not be there yet."""
-    return _call(grounds, entries.Entry(rule.unless, "look", args={}), target.element, {}, 0)
-
-
-def _call(grounds: Grounds, entry: entries.Entry, element: Element, given: dict[str, Any], row: int) -> Target:
+def call(grounds: Grounds, entry: Entry, element: Element, given: dict[str, Any] | None = None, row: int = 0) -> Target:
+    """A call of the platform's method; `given` are the slots of its arguments that are no parameters."""
     platform, method = grounds.platform, entry.template
     if platform.api is None:
         raise InputError("this platform has no API", where=str(platform.file), next="set api: url and token there")
     binding = calls.Binding(platform, element, grounds.chosen_related(), row)
     bound = {
-        name: calls.argument(binding, value, lambda slot: _slot(grounds, entry, element, slot, given))
+        name: calls.argument(binding, value, lambda slot: filling.slot(grounds, entry, element, slot, given or {}))
         for name, value in (entry.args or {}).items()
     }
     shown = calls.shown(platform, method, bound)
