@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from opsguide.broker import edits
-from opsguide.broker.commands import Command, Seen
 from opsguide.broker.edits import Edit
+from opsguide.broker.transit import Command, Seen
 from opsguide.errors import FailedError, InputError, OpsguideError, RefusedError, UnknownError
 from opsguide.reach.inventory import Platform
 

@@ -11,9 +11,9 @@ import pytest
 
 from broker.fakes import grounds, platform
 from opsguide.broker import calls, handed
-from opsguide.broker.commands import Command, Seen
 from opsguide.broker.order import Steps
 from opsguide.broker.targets import Target, call, targets
+from opsguide.broker.transit import Command, Seen
 from opsguide.broker.work import Work
 from opsguide.errors import FailedError, InputError, RefusedError
 from opsguide.guide import scopes

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from opsguide.broker import invariants, opened
-from opsguide.broker.commands import Command, Seen
 from opsguide.broker.opened import Note
 from opsguide.broker.state import Hold, State
 from opsguide.broker.targets import Target, targets
+from opsguide.broker.transit import Command, Seen
 from opsguide.errors import LockedError
 from opsguide.reach.inventory import Platform
 

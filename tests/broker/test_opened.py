@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from opsguide.broker import changing, invariants, opened, related, settling
-from opsguide.broker.commands import Seen
 from opsguide.broker.grounds import Grounds
 from opsguide.broker.opened import Note
 from opsguide.broker.order import Steps
 from opsguide.broker.state import Hold, Locks, State
 from opsguide.broker.targets import Target, targets
+from opsguide.broker.transit import Seen
 from opsguide.broker.work import Work
 from opsguide.errors import FailedError, HeldError, LockedError, StoreError
 from opsguide.reach.inventory import Platform

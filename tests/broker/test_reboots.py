@@ -7,9 +7,10 @@ from typing import Any, cast
 
 import pytest
 
-from opsguide.broker.commands import Commands, Seen
+from opsguide.broker.commands import Commands
 from opsguide.broker.reboots import BOOT_ID, Reboots
 from opsguide.broker.targets import Target, targets
+from opsguide.broker.transit import Seen
 from opsguide.errors import FailedError
 from opsguide.guide.expectations import checked, judge
 

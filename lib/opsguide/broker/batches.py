@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from opsguide.broker.commands import Command, Commands, Seen
+from opsguide.broker.commands import Commands
 from opsguide.broker.targets import Target
+from opsguide.broker.transit import Command, Seen
 from opsguide.errors import FailedError, InputError, OpsguideError, StoreError, UnknownError
 
 MOST = 50

@@ -16,9 +16,9 @@ from functools import partial
 from typing import Any
 
 from opsguide.broker import batches, following, handed, invariants, opened, recorded, settling
-from opsguide.broker.commands import UNCLEAR, Command, Seen
 from opsguide.broker.order import Step
 from opsguide.broker.targets import Target, targets
+from opsguide.broker.transit import UNCLEAR, Command, Seen
 from opsguide.broker.work import Work, debt
 from opsguide.errors import OpsguideError, RefusedError, UnknownError
 

@@ -23,11 +23,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from opsguide.broker.amendments import amended, difference
-from opsguide.broker.commands import UNCLEAR, Command, Commands, Seen
+from opsguide.broker.commands import Commands
 from opsguide.broker.grounds import Grounds
 from opsguide.broker.paths import refuse_others
 from opsguide.broker.pump import TEXT_LIMIT
 from opsguide.broker.targets import TIMEOUT_GRACE, Target, own
+from opsguide.broker.transit import UNCLEAR, Command, Seen
 from opsguide.errors import FailedError, InputError, RefusedError, UnknownError
 from opsguide.guide import slots
 from opsguide.reach import quoting

@@ -19,9 +19,9 @@ from dataclasses import replace
 from typing import Any
 
 from opsguide.broker import calls
-from opsguide.broker.commands import Command, Seen
 from opsguide.broker.order import Step
 from opsguide.broker.targets import Target, call
+from opsguide.broker.transit import Command, Seen
 from opsguide.broker.work import Work, debt
 from opsguide.errors import FailedError, OpsguideError, RefusedError
 from opsguide.guide import slots

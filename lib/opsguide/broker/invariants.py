@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 
 from opsguide import places
 from opsguide.broker import opened
-from opsguide.broker.commands import Command, Commands
+from opsguide.broker.commands import Commands
 from opsguide.broker.grounds import Grounds
 from opsguide.broker.state import Hold, State
 from opsguide.broker.targets import Target, own
+from opsguide.broker.transit import Command
 from opsguide.errors import LockedError
 from opsguide.guide import invariants
 from opsguide.guide.invariants import Out, Part, Room, Story

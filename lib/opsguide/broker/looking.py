@@ -17,9 +17,9 @@ from dataclasses import replace
 from typing import Any
 
 from opsguide.broker import pins, registering, rows, service_map
-from opsguide.broker.commands import Command, Seen
 from opsguide.broker.order import Step
 from opsguide.broker.targets import Target
+from opsguide.broker.transit import Command, Seen
 from opsguide.broker.work import Work, debt, seconds
 from opsguide.errors import FailedError
 from opsguide.guide import expectations

@@ -19,11 +19,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from opsguide.broker.commands import Commands, Seen
+from opsguide.broker.commands import Commands
 from opsguide.broker.grounds import Grounds
 from opsguide.broker.state import NAME, State
 from opsguide.broker.state_files import remove, write
 from opsguide.broker.targets import Target
+from opsguide.broker.transit import Seen
 from opsguide.errors import FailedError, StoreError
 from opsguide.guide import slots
 from opsguide.guide.scopes import Scope

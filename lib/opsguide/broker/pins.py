@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from opsguide.broker.commands import Seen
 from opsguide.broker.targets import Target
+from opsguide.broker.transit import Seen
 from opsguide.errors import RefusedError
 from opsguide.guide import expectations
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from opsguide.broker import looking, service_map
-from opsguide.broker.commands import Command, Seen
 from opsguide.broker.order import Step
 from opsguide.broker.rows import FromRow
 from opsguide.broker.targets import Target, slots_of, targets
+from opsguide.broker.transit import Command, Seen
 from opsguide.broker.work import Work, debt, seconds
 from opsguide.errors import OpsguideError
 from opsguide.guide import expectations

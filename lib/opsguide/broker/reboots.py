@@ -14,8 +14,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from opsguide.broker.commands import REBOOTING, Command, Commands, Seen
+from opsguide.broker.commands import Commands
 from opsguide.broker.targets import Target, own
+from opsguide.broker.transit import REBOOTING, Command, Seen
 from opsguide.errors import FailedError, UnknownError
 from opsguide.reach.inventory import Platform
 

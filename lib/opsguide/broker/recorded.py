@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from opsguide.broker import calls, pins
-from opsguide.broker.commands import Command
 from opsguide.broker.order import Step
 from opsguide.broker.targets import Target, own, targets
+from opsguide.broker.transit import Command
 from opsguide.broker.work import Work, debt
 from opsguide.guide import entries
 

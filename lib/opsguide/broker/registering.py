@@ -20,9 +20,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from opsguide.broker.commands import Command
 from opsguide.broker.order import Step
 from opsguide.broker.targets import own
+from opsguide.broker.transit import Command
 from opsguide.broker.work import Work
 from opsguide.errors import FailedError, InputError, RefusedError
 from opsguide.guide import custom, editions, owners

@@ -35,11 +35,12 @@ from opsguide.broker import (
     requests,
     sources,
 )
-from opsguide.broker.commands import Command, Commands, Reach
+from opsguide.broker.commands import Commands
 from opsguide.broker.grounds import Grounds
 from opsguide.broker.order import Steps
 from opsguide.broker.state import Locks, State
 from opsguide.broker.targets import Target, own
+from opsguide.broker.transit import Command, Reach
 from opsguide.broker.work import Work
 from opsguide.errors import InputError, OpsguideError, RefusedError, StoreError, UnknownError, UnreachableError
 from opsguide.guide import alive, custom, decision, editions, entries, kinds, scopes, services

@@ -15,9 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from opsguide.broker.commands import Command, Commands
+from opsguide.broker.commands import Commands
 from opsguide.broker.grounds import Grounds, related_element
 from opsguide.broker.targets import Target, own
+from opsguide.broker.transit import Command
 from opsguide.errors import FailedError, InputError
 from opsguide.guide import alive
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from opsguide.broker import following, paths, rows, service_map
-from opsguide.broker.commands import UNCLEAR, Command, Commands, Seen
+from opsguide.broker.commands import Commands
 from opsguide.broker.filling import refuse_into_containers
 from opsguide.broker.grounds import Grounds
 from opsguide.broker.order import Step, Steps
 from opsguide.broker.reboots import Reboots
 from opsguide.broker.state import State
 from opsguide.broker.targets import TIMEOUT_GRACE, Target, own, targets
+from opsguide.broker.transit import UNCLEAR, Command, Seen
 from opsguide.errors import FailedError, InputError, RefusedError, UnknownError
 from opsguide.guide import custom, entries, expectations, mends
 from opsguide.guide.durations import duration
