@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from opsguide.broker.flights import Flights
-from opsguide.broker.state import Changed, Hold, State
+from opsguide.broker.means import Means
+from opsguide.broker.state import Changed, Hold
 from opsguide.broker.targets import Target
-from opsguide.broker.transit import REBOOTING, UNCLEAR, Command, Reach, Seen, Transit
+from opsguide.broker.transit import REBOOTING, UNCLEAR, Command, Seen, Transit
 from opsguide.errors import FailedError, StoreError
 from opsguide.guide import expectations
 from opsguide.record import durable, words
@@ -31,21 +32,12 @@ from opsguide.record.archive import RunFolder
 class Commands:
     """The sender of one run."""
 
-    def __init__(
-        self,
-        folder: RunFolder,
-        state: State,
-        reach: Reach,
-        say: Callable[[list[str]], None],
-        person: str,
-        records: str,
-    ) -> None:
-        self._folder, self._state, self._reach = folder, state, reach
-        self._say, self._flights = _in_turn(say), Flights(state)
-        self._person, self._records = person, records
-        self._count = itertools.count(1)
+    def __init__(self, folder: RunFolder, means: Means) -> None:
+        self._folder, self._state, self._redactor = folder, means.state, means.reach.redactor
+        self._asker, self._say = means.asker, _in_turn(means.say)
+        self._count, self._flights = itertools.count(1), Flights(means.state)
         self.cancel = threading.Event()
-        self._transit = Transit(folder.journal, reach, self._say, self.cancel)
+        self._transit = Transit(folder.journal, means.reach, self._say, self.cancel)
 
     @property
     def run(self) -> str:
@@ -60,12 +52,12 @@ class Commands:
     @property
     def records(self) -> Path:
         """The records root of the run."""
-        return Path(self._records)
+        return self._asker.records
 
     @property
     def person(self) -> str:
         """The name of who runs it."""
-        return self._person
+        return str(self._asker.person["name"])
 
     def number(self) -> int:
         """The next command's number."""
@@ -73,16 +65,16 @@ class Commands:
 
     def write(self, type: str, /, **fields: Any) -> dict[str, Any]:
         """Journal an event, redacted."""
-        hidden = {k: self._reach.redactor.value(v) for k, v in fields.items()}
+        hidden = {k: self._redactor.value(v) for k, v in fields.items()}
         return self._folder.journal.append(type, **hidden)
 
     def hidden(self, text: str) -> str:
         """A text without secrets."""
-        return self._reach.redactor.text(text)
+        return self._redactor.text(text)
 
     def learn(self, label: str, parts: set[str]) -> None:
         """Hide these texts from now on, wherever they turn up."""
-        self._reach.redactor.learn(label, parts)
+        self._redactor.learn(label, parts)
 
     def show(self, event: dict[str, Any], **context: Any) -> None:
         """Say an event on the screen."""
@@ -160,7 +152,7 @@ class Commands:
         told = {"look": self.hidden(target.look), "template": target.template, "change": target.said}
         told |= {"settle": target.entry.settle, "effect": target.entry.effect}
         self._flights.leaves(
-            Hold(name, run, self._records, number, self.hidden(target.shown), since, self._person, **told)
+            Hold(name, run, str(self.records), number, self.hidden(target.shown), since, self.person, **told)
         )
 
     def _known(self, command: Command, number: int, seen: Seen) -> None:

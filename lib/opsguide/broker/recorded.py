@@ -12,10 +12,10 @@ from typing import Any
 
 from opsguide.broker import calls, pins
 from opsguide.broker.order import Step
-from opsguide.broker.targets import Target, own, targets
+from opsguide.broker.targets import Target, call, own, targets
 from opsguide.broker.transit import Command
 from opsguide.broker.work import Work, debt
-from opsguide.guide import entries
+from opsguide.guide.entries import Entry
 
 
 def whole(work: Work, step: Step, target: Target, request: dict[str, Any]) -> Target:
@@ -25,10 +25,8 @@ def whole(work: Work, step: Step, target: Target, request: dict[str, Any]) -> Ta
         return target
     if rule.later and work.mode != "apply":
         return replace(target, same=json.dumps(target.args, sort_keys=True))
-    entry = entries.Entry(rule.read, "look", args={})
-    shown = calls.shown(work.grounds.platform, rule.read, {})
-    ask = replace(target, entry=entry, template=rule.read, shown=shown, args={})
-    seen = work.commands.send(Command(ask, "look", step.slug, entry.deadline, screen="failure"))
+    ask = call(work.grounds, Entry(rule.read, "look", args={}), target.element)
+    seen = work.commands.send(Command(ask, "look", step.slug, ask.entry.deadline, screen="failure"))
     if seen.state != "ok":
         raise work.failed("look", ask, seen, request)
     step.owed.pop(debt("look", ask), None)

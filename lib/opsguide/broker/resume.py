@@ -11,73 +11,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from opsguide.broker import opened
-from opsguide.broker.run import Asker, intent_of
+from opsguide.broker import intent, opened
+from opsguide.broker.intent import Case
+from opsguide.broker.means import Asker, Means
 from opsguide.broker.state import Hold, Settled, State
 from opsguide.errors import InputError
 from opsguide.guide import decision, editions, scopes
-from opsguide.reach.inventory import Platform
 from opsguide.record import durable, seal, words
 from opsguide.record.archive import Archive, RunFolder
 
 FOUND = ("done", "not-done")
 
 
-def resume(
-    asker: Asker,
-    platform: Platform,
-    state: State,
-    reach: Any,
-    request: dict[str, Any],
-    say: Callable[[list[str]], None],
-) -> dict[str, Any]:
+def resume(means: Means, request: dict[str, Any]) -> dict[str, Any]:
     """Release the holds of a run; {run, released: [elements]}. InputError when there is nothing to settle."""
     found, why = str(request.get("found") or ""), str(request.get("why") or "").strip()
     if found not in FOUND or not why:
         raise InputError("say what you found and how you know it", next='--found done|not-done --why "…"')
+    state = means.state
     held = [h for h in state.holds() if h.run == request.get("run")]
     if not held:
         holding = ", ".join(sorted({h.run for h in state.holds()})) or "none"
         raise InputError(f"the run {request.get('run')} holds nothing", next=f"runs that hold an element: {holding}")
     run = ""
     for hold in held:
-        run = _settle(asker, platform, state, hold, found, why, reach, say)
+        run = _settle(means, hold, found, why)
     return {"run": run, "released": [h.element for h in held]}
 
 
-def _settle(
-    asker: Asker,
-    platform: Platform,
-    state: State,
-    hold: Hold,
-    found: str,
-    why: str,
-    reach: Any,
-    say: Callable[[list[str]], None],
-) -> str:
+def _settle(means: Means, hold: Hold, found: str, why: str) -> str:
+    asker, platform, state = means.asker, means.platform, means.state
     edition = editions.load(platform.edition, platform.file.parent)
     activity = _activity(edition, hold)
     element = platform.element(hold.element)
     cell = decision.decide(edition, activity.slug, element.kind, "apply")
-    intent = intent_of(
-        asker, platform, edition, activity, scopes.load(activity.slug), element, cell, {"reason": why}, {}
-    )
+    case = Case(platform, edition, activity, scopes.load(activity.slug), element, cell, {"reason": why})
+    facts = {**intent.of(case, asker, {}), "mode": "settle", "settles": hold.run}
     holder = {"run": f"settling of {hold.run}", "person": asker.person["name"], "since": durable.now()}
     locks = state.lock([hold.element], holder)
     try:
         if state.held([hold.element]) != hold:
             raise InputError(f"{hold.element} was settled by somebody else meanwhile", next="opsguide elements")
-        folder = Archive(asker.records).start(reach.redactor.value({**intent, "mode": "settle", "settles": hold.run}))
-        event = _recorded(asker, folder, hold, found, reach.redactor.text(why))
+        folder = Archive(asker.records).start(means.hidden(facts))
+        event = _recorded(asker, folder, hold, found, means.reach.redactor.text(why))
         state.settle(Settled(hold.run, hold.command, hold.element, found, why, asker.person["name"], durable.now()))
         _close(state, hold, activity, found)
         state.release(hold.element)
     finally:
         locks.free()
-    say(words.lines(event, words.Context(intent=folder.intent)))
+    means.say(words.lines(event, words.Context(intent=folder.intent)))
     return folder.run
 
 

@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from opsguide import __version__
+from opsguide.broker.beginning import begin
+from opsguide.broker.means import Asker, Means
 from opsguide.broker.resume import resume
-from opsguide.broker.run import Asker, Run, begin
+from opsguide.broker.run import Run
 from opsguide.broker.verbs import VERBS
 from opsguide.broker.world import World
 from opsguide.errors import HeldError, InputError, LockedError, OpsguideError, RefusedError, StoreError
@@ -204,17 +206,15 @@ class Session:
         if self.run:
             raise InputError("this session has a run already")
         self._world.displace(self)
-        platform = self._world.platform()
 
         def watch(run: Run) -> None:
             with self._turn:
                 self.run = run
                 self._give_up()
 
-        assert self._asker is not None
-        state, reach = self._world.state(), self._world.reach(platform)
+        means = self._means()
         try:
-            run = begin(self._asker, platform, state, reach, request, self.say, watch)
+            run = begin(means, request, watch)
         except StoreError:
             raise
         except BaseException:
@@ -223,9 +223,12 @@ class Session:
         return run.facts()
 
     def _resume(self, request: dict[str, Any]) -> dict[str, Any]:
+        return resume(self._means(), request)
+
+    def _means(self) -> Means:
         assert self._asker is not None
         platform = self._world.platform()
-        return resume(self._asker, platform, self._world.state(), self._world.reach(platform), request, self.say)
+        return Means(self._asker, platform, self._world.state(), self._world.reach(platform), self.say)
 
     def _of_run(self) -> Run:
         if self.run is None or self.run.sealed or not self.run.admitted:
@@ -246,11 +249,11 @@ class Session:
 
     def _cell(self, request: dict[str, Any]) -> None:
         if self.run and not self.run.sealed:
-            self.run.cell_starts(int(request["cell"]), str(request.get("id", "")), str(request.get("source", "")))
+            self.run.cells.starts(int(request["cell"]), str(request.get("id", "")), str(request.get("source", "")))
 
     def _output(self, request: dict[str, Any]) -> None:
         if self.run and not self.run.sealed:
-            self.run.cell_shows(request)
+            self.run.cells.shows(request)
 
     def _cell_end(self, request: dict[str, Any]) -> None:
         if self.run and not self.run.sealed:
