@@ -1,6 +1,5 @@
 """One session of a client: requests come in order, an interrupt may overtake them.
 
-- An interrupt belongs to the request that it came for, by its number `n`; one that comes after the answer is nothing.
 - A run whose begin did not come to its end is over: no later request can use it.
 - A client of another version is refused in one sentence.
 - When the client is gone a look is given up, a change is followed to its end; then the run is sealed with the truth.
@@ -22,6 +21,7 @@ from typing import Any
 
 from opsguide import __version__
 from opsguide.broker.beginning import begin
+from opsguide.broker.interrupts import Interrupts
 from opsguide.broker.means import Asker, Means
 from opsguide.broker.resume import resume
 from opsguide.broker.run import Run
@@ -44,9 +44,7 @@ class Session:
         self._asker: Asker | None = None
         self.run: Run | None = None
         self._broken: StoreError | None = None
-        self._turn = threading.Lock()
-        self._interrupted = self._gone = False
-        self._answered = -1
+        self._interrupts = Interrupts()
         self.over = threading.Event()
 
     def serve(self) -> None:
@@ -73,7 +71,7 @@ class Session:
             with contextlib.suppress(OSError, ValueError, InputError):
                 for message in self._lines:
                     if message.get("do") == "interrupt":
-                        self._interrupt(message.get("n"))
+                        self._interrupts.came(message.get("n"))
                     else:
                         self._queue.put(message)
         finally:
@@ -81,22 +79,11 @@ class Session:
 
     def _no_more(self) -> None:
         self._queue.put(None)
-        with self._turn:
-            self._gone = True
-            self._give_up()
-
-    def _interrupt(self, number: object) -> None:
-        with self._turn:
-            if not isinstance(number, int) or number > self._answered:
-                self._interrupted = True
-                self._give_up()
-
-    def _give_up(self) -> None:
-        if self.run and (self._interrupted or self._gone):
-            self.run.commands.cancel.set()
+        self._interrupts.gone()
 
     def _leave(self, how: str) -> None:
         run, self.run = self.run, None
+        self._interrupts.watch(None)
         if run is None or self._broken:
             if run:
                 run.locks.free()
@@ -136,10 +123,10 @@ class Session:
                 self._reply(request, {"done": result})
 
     def _reply(self, request: dict[str, Any], message: dict[str, Any]) -> None:
-        self._send({"interrupted": True} if self._was_interrupted(request) else message)
+        self._send({"interrupted": True} if self._interrupts.answered(request.get("n")) else message)
 
     def _failed(self, request: dict[str, Any], error: OpsguideError, silent: bool) -> None:
-        if self._interrupted and not silent:
+        if self._interrupts.pending and not silent:
             if self.run:
                 self.run.work.steps.fail("interrupt")
             return self._reply(request, {})
@@ -153,15 +140,6 @@ class Session:
         if not silent:
             self._reply(request, {"error": error.as_dict()})
         return None
-
-    def _was_interrupted(self, request: dict[str, Any]) -> bool:
-        """Whether an interrupt came for this request, which is answered now."""
-        with self._turn:
-            number, found = request.get("n"), self._interrupted
-            self._answered, self._interrupted = number if isinstance(number, int) else self._answered, False
-            if self.run and not self._gone:
-                self.run.commands.cancel.clear()
-            return found
 
     def _send(self, message: dict[str, Any]) -> None:
         try:
@@ -208,9 +186,8 @@ class Session:
         self._world.displace(self)
 
         def watch(run: Run) -> None:
-            with self._turn:
-                self.run = run
-                self._give_up()
+            self.run = run
+            self._interrupts.watch(run.commands.cancel)
 
         means = self._means()
         try:
