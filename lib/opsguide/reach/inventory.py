@@ -2,25 +2,20 @@
 
 - Unknown and repeated keys are refused; every error names the file, the line and the key.
 - A name is lower-case letters, digits and dashes, and stands for one element only.
-- What must hold between elements stands in `agreement.py`.
+- What must hold between elements stands in `agreement.py`, what the key `support` may hold in `support.py`.
 - A host that is joining has the kind that it will join as.
-- A password is sent to a mail server behind TLS only, and `security: plain` is for this machine; practice stays on it.
-- A secret is a reference; a secret standing in the file itself is refused, and is not shown.
 - `jump` and `become` under `ssh:` are for all hosts; a host's own go before them. No host is its own jump host.
-- Relative paths are meant from the file's own folder.
 """
 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from opsguide.errors import InputError
 from opsguide.guide.durations import duration
-from opsguide.reach import agreement, secrets
+from opsguide.reach import addresses, agreement, support
 from opsguide.reach.elements import (
     CONTAINER_KINDS,
     HOST_KINDS,
@@ -29,7 +24,6 @@ from opsguide.reach.elements import (
     Become,
     Element,
     Platform,
-    SmtpSettings,
     SshSettings,
     SupportSettings,
 )
@@ -41,8 +35,6 @@ TOP = ("platform", "practice", "edition", "domain", "state", "ssh", "api", "supp
        "containers")  # fmt: skip
 SSH = ("user", "key", "known_hosts", "config", "port", "role_marker", "jump", "become")
 API = ("url", "token", "timeout")
-SUPPORT = ("to", "from", "folder", "smtp")
-SMTP = ("host", "port", "security", "user", "password", "ca", "timeout")
 HOST = ("kind", "address", "port", "id", "group", "region", "joining", "machine_id", "jump", "become")
 BECOME = ("sudo", "password")
 CONTAINER = ("kind", "host", "ctid", "component", "peer", "env", "node")
@@ -50,10 +42,7 @@ NAME = r"[a-z0-9][a-z0-9-]{0,62}"
 _NAME_WORDS = "a name of lower-case letters, digits and dashes"
 EDITION = rf"{NAME}|[A-Za-z0-9._/-]{{1,255}}\.csv"
 _EDITION_WORDS = "the name of a shipped edition, or a CSV file, relative to this file"
-_DOMAIN = r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
-_ADDRESS = rf"(?=.{{1,254}}$)[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~.-]{{1,64}}@{_DOMAIN}"
 _BIG = 2**53
-PORTS = {"starttls": 587, "tls": 465, "plain": 25}
 
 
 def find(name: str, root: Path | None = None) -> Path:
@@ -93,28 +82,15 @@ def load(path: Path | str) -> Platform:
         name=top.text("platform", form=NAME, fits=_NAME_WORDS),
         practice=top.flag("practice"),
         edition=top.text("edition", form=EDITION, fits=_EDITION_WORDS),
-        domain=top.text("domain", form=_DOMAIN, fits="a domain name"),
+        domain=top.text("domain", form=addresses.DOMAIN, fits="a domain name"),
         file=file,
         digest=hashlib.sha256(content).hexdigest(),
-        state=_path(top, "state"),
+        state=top.path("state"),
         ssh=ssh,
         api=_api(top) if "api" in top else None,
-        support=_support(top) if "support" in top else SupportSettings(),
+        support=support.settings(top) if "support" in top else SupportSettings(),
         elements=_elements(top, ssh),
     )
-
-
-def _path(section: Section, name: str) -> Path:
-    return section.file.parent / Path(section.text(name, form=r"[^\x00-\x1f]+", fits="a path")).expanduser()
-
-
-def _reference(section: Section, name: str) -> str:
-    reference = section.text(name)
-    try:
-        scheme, rest = secrets.parts(reference)
-    except ValueError as reason:
-        raise section.error(name, str(reason)) from None
-    return f"file:{section.file.parent / Path(rest).expanduser()}" if scheme == "file" else reference
 
 
 def _ssh(top: Section) -> SshSettings:
@@ -122,9 +98,9 @@ def _ssh(top: Section) -> SshSettings:
     marker = section.text("role_marker", "/etc/opsguide/role", r"/[A-Za-z0-9._/-]+", "an absolute path")
     return SshSettings(
         user=section.text("user", form=r"[A-Za-z_][A-Za-z0-9_.-]{0,31}", fits="a user's name"),
-        key=_reference(section, "key"),
-        known_hosts=_path(section, "known_hosts"),
-        config=_path(section, "config"),
+        key=section.reference("key"),
+        known_hosts=section.path("known_hosts"),
+        config=section.path("config"),
         port=section.whole("port", 1, 65535) or 22,
         role_marker=marker,
     )
@@ -135,7 +111,7 @@ def _become(section: Section, default: Become | None = None) -> Become | None:
         return default
     become = section.section("become", BECOME)
     if become.flag("sudo"):
-        return Become(_reference(become, "password") if "password" in become else "")
+        return Become(become.reference("password") if "password" in become else "")
     if "password" in become:
         raise become.error("password", "only sudo takes one, and sudo is off")
     return None
@@ -148,60 +124,7 @@ def _jump(section: Section, default: str = "") -> str:
 def _api(top: Section) -> ApiSettings:
     section = top.section("api", API)
     timeout = section.read("timeout", duration, 20.0)
-    return ApiSettings(section.read("url", _url), _reference(section, "token"), timeout)
-
-
-def _support(top: Section) -> SupportSettings:
-    section = top.section("support", SUPPORT)
-    folder = _path(section, "folder") if "folder" in section else None
-    if "smtp" not in section:
-        if wrong := next((key for key in ("to", "from") if key in section), ""):
-            raise section.error(wrong, "mail is sent by a server: the key smtp is missing")
-        return SupportSettings(folder=folder)
-    to, sender = (section.text(key, form=_ADDRESS, fits="a plain mail address") for key in ("to", "from"))
-    return SupportSettings(to, sender, folder, _smtp(section, top.flag("practice")))
-
-
-def _smtp(support: Section, practice: bool) -> SmtpSettings:
-    section = support.section("smtp", SMTP)
-    host, security = section.read("host", _address), section.choice("security", PORTS)
-    user = section.text("user", "", r"[!-~]+", "a user's name")
-    if not _is_here(host) and (practice or security == "plain"):
-        words = "a practice platform sends no mail off" if practice else "plain, which has no TLS, is not sent off"
-        raise section.error("host" if practice else "security", f"{words} this machine (127.0.0.1, ::1)")
-    if security == "plain" and (user or "password" in section):
-        raise section.error("user" if user else "password", "no password is sent without TLS: starttls or tls")
-    if bool(user) != ("password" in section):
-        raise section.error("", f"the key {'password' if user else 'user'} is missing; they go together")
-    return SmtpSettings(
-        host=host,
-        port=section.whole("port", 1, 65535) or PORTS[security],
-        security=security,
-        user=user,
-        password=_reference(section, "password") if user else "",
-        ca=_path(section, "ca") if "ca" in section else None,
-        timeout=section.read("timeout", duration, 60.0),
-    )
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _url(text: str) -> str:
-    words = "not a plain address like https://app.example.com (no path, no password, no query)"
-    try:
-        parts = urlsplit(text)
-        plain = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
-    except ValueError:
-        raise ValueError(words) from None
-    more = parts.query or parts.fragment or parts.username is not None or parts.path not in ("", "/")
-    if not plain or more or not re.fullmatch(r"[!-~]+", text):
-        raise ValueError(words)
-    return text.rstrip("/")
+    return ApiSettings(section.read("url", addresses.url), section.reference("token"), timeout)
 
 
 def _elements(top: Section, ssh: SshSettings) -> dict[str, Element]:
@@ -250,7 +173,7 @@ def _host(name: str, section: Section, general: Element) -> Element:
         name=name,
         kind=kind,
         host=name,
-        address=section.read("address", _address),
+        address=section.read("address", addresses.host),
         port=section.whole("port", 1, 65535) or general.port,
         id=section.whole("id", 1, _BIG),
         machine_id=_machine_id(section),
@@ -260,15 +183,6 @@ def _host(name: str, section: Section, general: Element) -> Element:
         jump=_jump(section, general.jump if general.jump != name else ""),
         become=_become(section, general.become),
     )
-
-
-def _address(text: str) -> str:
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        if re.fullmatch(_DOMAIN, text, re.ASCII) and not re.fullmatch(r"[0-9.]+", text):
-            return text
-        raise ValueError(f"{text[:80]!r} is neither an IP address nor a host name") from None
 
 
 def _container(name: str, section: Section) -> Element:
