@@ -24,6 +24,7 @@ import time
 import uuid
 
 from opsguide_lab.standin import containers as ct
+from opsguide_lab.standin.sources import FAILED, Source, find, sources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,30 +32,9 @@ if TYPE_CHECKING:
 
 SETTINGS = "/etc/vz/backup.conf"
 DEFAULT_PATH = "/vz/vmprivate/backups"
-MACHINES = "/vz/vmprivate"
-FAILED = 255
 FIRST_NUMBER = 9000
 TAR = ["/usr/bin/tar", "--xattrs", "--xattrs-include=*", "--numeric-owner"]
 COLUMNS = (("ID", 38), ("Backup_ID", 41), ("Node", 18), ("Date", 19), ("Type", 4), ("Size", 0))
-
-
-class Source:
-    """What can be saved: a container, or a virtual machine by its record."""
-
-    def __init__(self, number: str, name: str, home: str, data: str, one: ct.Container | None) -> None:
-        self.uuid, self.name, self.home, self.data, self.one = number, name, home, data, one
-
-    @property
-    def kind(self) -> str:
-        """CT or VM."""
-        return "CT" if self.one else "VM"
-
-    @property
-    def runs(self) -> bool:
-        """Whether it is anything but stopped."""
-        if self.one:
-            return self.one.status != "stopped"
-        return bool(json.loads(ct.text_of(f"{self.home}/vm.json"))["status"] != "stopped")
 
 
 def settings() -> dict[str, str]:
@@ -68,28 +48,6 @@ def path() -> str:
     if server := settings().get("BACKUP_STORAGE"):
         raise ct.Refusal(FAILED, f"Failed to connect to the backup server {server}")
     return settings()["BACKUP_PATH"]
-
-
-def sources() -> list[Source]:
-    """All containers and virtual machines of this host."""
-    found = [
-        Source(c.settings.get("UUID", ""), c.settings.get("NAME", ""), f"/vz/private/{c.ctid}", "fs", c)
-        for c in ct.all_containers()
-    ]
-    for name in sorted(os.listdir(MACHINES)) if os.path.isdir(MACHINES) else []:
-        if os.path.exists(f"{MACHINES}/{name}/vm.json"):
-            number = json.loads(ct.text_of(f"{MACHINES}/{name}/vm.json"))["uuid"].strip("{}")
-            found.append(Source(number, name, f"{MACHINES}/{name}", "vm.json", None))
-    return found
-
-
-def find(key: str) -> Source:
-    """By identifier, name or number."""
-    key = key.strip("{}")
-    for one in sources():
-        if key in (one.uuid, one.name) or (one.one and key == str(one.one.ctid)):
-            return one
-    raise ct.Refusal(FAILED, f"Failed to get VM config: The virtual machine could not be found: {key}")
 
 
 def listed() -> list[dict[str, Any]]:
@@ -282,27 +240,6 @@ def save_all(words: list[str]) -> int:
             print(f"{source.name}: {refusal}")
             worst = FAILED
     return worst
-
-
-def mount(one: ct.Container) -> None:
-    """Show the files of a container that is down, and let nobody change them."""
-    if one.running or os.path.ismount(one.root):
-        raise ct.Refusal(FAILED, "The CT is running or mounted already")
-    layers = [f"/vz/template/layers/{layer}" for layer in one.settings["VE_LAYERS"].split()]
-    lower = [f"/vz/private/{one.ctid}/fs", *filter(os.path.isdir, layers), f"/vz/template/{one.settings['OSTEMPLATE']}"]
-    os.makedirs(one.root, exist_ok=True)
-    line = ["/bin/mount", "-t", "overlay", "-o", f"ro,lowerdir={':'.join(lower)}", f"ct{one.ctid}", one.root]
-    if ct.run(line):
-        raise ct.Refusal(FAILED, "Failed to mount the CT")
-
-
-def unmount(one: ct.Container) -> None:
-    """Take that away."""
-    if one.running or not os.path.ismount(one.root):
-        raise ct.Refusal(FAILED, "The CT is running or not mounted")
-    if ct.run(["/bin/umount", one.root]):
-        raise ct.Refusal(FAILED, "Failed to unmount the CT")
-    os.rmdir(one.root)
 
 
 def _options(words: list[str], valued: set[str], flags: set[str], *, key: bool = True) -> dict[str, str]:

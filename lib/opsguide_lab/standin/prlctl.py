@@ -176,14 +176,14 @@ def _act(verb: str, words: list[str]) -> int:
 
 def _at_rest(verb: str, one: ct.Container, words: list[str]) -> int:
     """What is done with the files of a container that is down."""
-    from opsguide_lab.standin import backups, newborn
+    from opsguide_lab.standin import mounts, newborn
 
     if verb == "mount" and words != ["-o", "ro"]:
         raise ct.Refusal(FAILED, "the stand-in mounts with -o ro only")
     if verb == "delete":
         newborn.destroy(str(one.ctid), [])
     else:
-        (backups.mount if verb == "mount" else backups.unmount)(one)
+        (mounts.mount if verb == "mount" else mounts.unmount)(one)
     done = {"mount": "mounted", "umount": "unmounted", "delete": "removed"}[verb]
     print(f"The CT has been successfully {done}.")
     return 0

@@ -14,6 +14,7 @@ import sys
 
 from opsguide_lab.standin import backups
 from opsguide_lab.standin import containers as ct
+from opsguide_lab.standin.sources import FAILED
 
 
 def main(argv: list[str]) -> int:
@@ -22,7 +23,7 @@ def main(argv: list[str]) -> int:
         return _do(argv)
     except ct.Refusal as refusal:
         print(f"Failed: {refusal}", file=sys.stderr)
-        return backups.FAILED
+        return FAILED
 
 
 def _do(argv: list[str]) -> int:
@@ -39,7 +40,7 @@ def _do(argv: list[str]) -> int:
         return backups.save_all(argv[1:])
     if argv[:1] == ["set"] and argv[1:2] in (["--backup-path"], ["--backup-storage"]) and len(argv) == 3:
         if argv[1] == "--backup-path" and not os.path.isabs(argv[2]):
-            raise ct.Refusal(backups.FAILED, f"The backup path {argv[2]} is not absolute")
+            raise ct.Refusal(FAILED, f"The backup path {argv[2]} is not absolute")
         kept = {**backups.settings(), argv[1].lstrip("-").replace("-", "_").upper(): argv[2]}
         with open(backups.SETTINGS, "w") as file:
             file.writelines(f'{key}="{value}"\n' for key, value in kept.items())
@@ -47,4 +48,4 @@ def _do(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(__doc__)
         return 0 if argv else 2
-    raise ct.Refusal(backups.FAILED, f"Unrecognized command '{' '.join(argv)}'")
+    raise ct.Refusal(FAILED, f"Unrecognized command '{' '.join(argv)}'")
