@@ -52,18 +52,6 @@ def judge_rows(commands: Commands, grounds: Grounds) -> None:
 def shape(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict[str, Any]]) -> dict[str, Any]:
     """The request as data."""
     intent, events = folder.intent, journal.read(folder.path)
-    sends = {e["command"]: e for e in events if e["type"] == "send" and e["verb"] == "look"}
-    answers = [e for e in events if e["type"] == "answer" and e["command"] in sends]
-    evidence = [
-        {
-            "command": sends[a["command"]]["line"],
-            "state": a["state"],
-            "exit": a["exit"],
-            "answer": a["out"],
-            "whole": a.get("out_file") or "",
-        }
-        for a in answers
-    ]
     wanted = [e for e in listed if e["verb"] in ("change", "edit")]
     return {
         "version": 1,
@@ -80,7 +68,7 @@ def shape(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict
         "person": intent["person"]["name"],
         "parameters": {k: v for k, v in intent["parameters"].items() if v not in ("", [], None)},
         "judged": [{k: e[k] for k in ("words", "met", "inputs")} for e in events if e["type"] == "require"],
-        "evidence": evidence,
+        "evidence": _evidence(events),
         "wanted": [{"what": e["words"] or e["line"], "line": e["line"], "diff": e.get("diff", "")} for e in wanted],
         "acceptance": [
             {"check": e["line"] or f"{e['words']} on {e['on']}", "expect": e["expect_words"], "ask": e.get("ask")}
@@ -91,6 +79,22 @@ def shape(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict
             {"field": f, "help": h} for f, h in QUESTIONS if not _answered(grounds, intent["parameters"], f)
         ],
     }
+
+
+def _evidence(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each look with what it answered; `whole` is the file of a long answer."""
+    lines = {e["command"]: e["line"] for e in events if e["type"] == "send" and e["verb"] == "look"}
+    return [
+        {
+            "command": lines[e["command"]],
+            "state": e["state"],
+            "exit": e["exit"],
+            "answer": e["out"],
+            "whole": e.get("out_file") or "",
+        }
+        for e in events
+        if e["type"] == "answer" and e["command"] in lines
+    ]
 
 
 def _answered(grounds: Grounds, given: dict[str, Any], field: str) -> bool:
