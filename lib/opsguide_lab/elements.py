@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from opsguide_lab import certificates, cgroups, control, hosts, places, topology
+from opsguide_lab import certificates, control, hosts, places, topology
 from opsguide_lab.errors import LabError
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -153,13 +153,3 @@ def _resize(host: str, size: str) -> None:
 def _done(host: str, result: subprocess.CompletedProcess[str]) -> None:
     if result.returncode:
         raise LabError(f"{host}: {result.stderr.strip() or result.args}")
-
-
-def memory_used(host: str) -> int:
-    """Bytes that a host and all in it use now, 0 where the machine does not count them."""
-    group = cgroups.primary(host) / "run/memory.current"
-    old = cgroups.TOP / "memory" / places.GROUP / host / "memory.usage_in_bytes"
-    for file in (group, old):
-        if file.exists():
-            return int(file.read_text())
-    return 0

@@ -77,8 +77,7 @@ def test_elements_know_their_kind_host_peer_and_containers(lab: Platform) -> Non
     assert lab.containers_on("uh-01") == [node]
     assert lab.containers_on(host) == [hcore]
     assert lab.host_of(node).name == "uh-01"
-    assert lab.peer_of(hcore) == lab.element("hcore2")
-    assert lab.peer_of(node) is None
+    assert (hcore.peer, node.peer) == ("hcore2", "")
     assert (lab.element("new-01").kind, lab.element("new-01").joining) == ("user-host", "user-host")
 
 

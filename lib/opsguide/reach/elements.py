@@ -172,7 +172,3 @@ class Platform:
     def host_of(self, element: Element) -> Element:
         """The host that carries an element; a host carries itself."""
         return self.elements[element.host]
-
-    def peer_of(self, element: Element) -> Element | None:
-        """The other member of its pair, or None."""
-        return self.elements[element.peer] if element.peer else None

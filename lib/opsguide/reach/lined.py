@@ -73,10 +73,6 @@ class Section:
         """Whether nothing stands after a key."""
         return self._values[name].tag == "tag:yaml.org,2002:null"
 
-    def line_of(self, name: str) -> int:
-        """The line of a key, or of the section where the key is missing."""
-        return self._lines.get(name, self.line)
-
     def error(self, name: str, words: str) -> InputError:
         """An InputError that opens with file:line and key."""
         place = ".".join(part for part in (self.key, name) if part)
