@@ -10,8 +10,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -20,12 +18,12 @@ from opsguide.broker import pins, registering, rows, service_map
 from opsguide.broker.order import Step
 from opsguide.broker.targets import Target
 from opsguide.broker.transit import Command, Seen
+from opsguide.broker.waiting import until
 from opsguide.broker.work import Work, debt, seconds
 from opsguide.errors import FailedError
 from opsguide.guide import expectations
 
 AT_ONCE = 16
-FIRST_PAUSE, LONGEST_PAUSE, SAY_EVERY = 0.2, 5.0, 5.0
 
 
 def look(work: Work, request: dict[str, Any]) -> dict[str, Any]:
@@ -105,25 +103,6 @@ def _ask_all(work: Work, commands: list[Command]) -> list[Seen]:
     return found
 
 
-def until(
-    work: Work, ask: Callable[[int], Seen], within: float, hold: float, tell: Callable[[float, Seen], None]
-) -> tuple[Seen, bool]:
-    """Ask until it is met, or all through `hold`; the last answer, and whether the time was over."""
-    start, tries, pause, said = time.monotonic(), 0, FIRST_PAUSE, 0.0
-    while True:
-        tries += 1
-        seen = ask(tries)
-        passed = time.monotonic() - start
-        over = passed + pause > (hold if hold else within)
-        if work.commands.cancel.is_set() or (over if (seen.state == "ok") == bool(hold) else True):
-            return seen, over
-        if passed - said >= SAY_EVERY:
-            said = passed
-            tell(passed, seen)
-        work.commands.cancel.wait(pause)
-        pause = min(pause * 1.6, LONGEST_PAUSE)
-
-
 def _held(work: Work, command: Command, hold: float) -> tuple[Seen, bool]:
     """A look that must be met all through `hold`: its last answer, and whether that time was over."""
 
@@ -133,7 +112,7 @@ def _held(work: Work, command: Command, hold: float) -> tuple[Seen, bool]:
     def tell(passed: float, seen: Seen) -> None:
         work.commands.show({"type": "note", "words": f"{passed:.0f} s: {seen.note[:200]}"})
 
-    found = until(work, ask, 0.0, hold, tell)
+    found = until(work.commands.cancel, ask, 0.0, hold, tell)
     work.commands.show_answer(found[0])
     return found
 

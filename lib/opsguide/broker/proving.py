@@ -14,6 +14,7 @@ from opsguide.broker.order import Step
 from opsguide.broker.rows import FromRow
 from opsguide.broker.targets import Target, slots_of, targets
 from opsguide.broker.transit import Command, Seen
+from opsguide.broker.waiting import until
 from opsguide.broker.work import Work, debt, seconds
 from opsguide.errors import OpsguideError
 from opsguide.guide import expectations
@@ -58,9 +59,10 @@ def _prove_one(work: Work, step: Step, target: Target, within: float, hold: floa
     def ask(tries: int) -> Seen:
         return work.commands.send(_ask(work, step, target, request, tries))
 
-    seen, over = looking.until(
-        work, ask, within, hold, lambda passed, seen: _tell_progress(work, step, passed, seen, request)
-    )
+    def tell(passed: float, seen: Seen) -> None:
+        _tell_progress(work, step, passed, seen, request)
+
+    seen, over = until(work.commands.cancel, ask, within, hold, tell)
     met = seen.state == "ok"
     work.commands.show_answer(seen)
     if met and hold and not over:
@@ -90,7 +92,7 @@ def _prove_services(work: Work, step: Step, request: dict[str, Any]) -> None:
         events = service_map.plan(work.commands, found, step.slug, when, _again(request))
         work.listed += events if work.mode == "request" else []
         return None
-    bad = work.alive.wait(work.commands, found, step.slug, within, looking.LONGEST_PAUSE, looking.SAY_EVERY)
+    bad = work.alive.wait(work.commands, found, step.slug, within)
     if bad:
         raise work.unhealthy("prove", bad)
     step.owed.pop(("prove", "services"), None)

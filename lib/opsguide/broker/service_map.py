@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from opsguide.broker.commands import Commands
 from opsguide.broker.grounds import Grounds, related_element
 from opsguide.broker.targets import Target, own
 from opsguide.broker.transit import Command
+from opsguide.broker.waiting import Waiting
 from opsguide.errors import FailedError, InputError
 from opsguide.guide import alive
 
@@ -102,24 +102,19 @@ class ServiceMap:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             return list(pool.map(one, found))
 
-    def wait(
-        self, commands: Commands, found: list[Asking], step: str, within: float, longest: float, say_every: float
-    ) -> list[State]:
+    def wait(self, commands: Commands, found: list[Asking], step: str, within: float) -> list[State]:
         """Ask again what must become healthy, until it is or the time is over; what is not."""
-        start, tries, pause, said, left = time.monotonic(), 0, PAUSE, 0.0, list(found)
+        waiting, tries, left = Waiting(commands.cancel, PAUSE), 0, list(found)
         states: dict[tuple[str, str], State] = {}
         while True:
             tries += 1
             states |= {a.name: s for a, s in zip(left, self.ask(commands, left, step, "prove", tries), strict=True)}
             left = [a for a in left if not states[a.name].healthy and self._before.get(a.name, True)]
-            passed = time.monotonic() - start
-            if not left or passed + pause > within or commands.cancel.is_set():
+            if waiting.is_over(within) or not left or commands.cancel.is_set():
                 break
-            if passed - said >= say_every:
-                said = passed
-                commands.show({"type": "note", "words": f"{passed:.0f} s: waiting for {_names(left)}"})
-            commands.cancel.wait(pause)
-            pause = min(pause * 1.6, longest)
+            if waiting.may_say():
+                commands.show({"type": "note", "words": f"{waiting.passed:.0f} s: waiting for {_names(left)}"})
+            waiting.rest()
         tell(commands, list(states.values()), self._before)
         return [states[a.name] for a in left]
 
