@@ -78,31 +78,22 @@ class Connections:
         quoting.check(line)
         if not line.strip() or not deadline > 0:
             raise InputError("a command needs a line and a deadline above 0 s", where=host.name)
+
+        def sent(text: str, into: Sink, gate: Gate | None = None) -> Answer:
+            errand = Errand(lane, text.encode("utf-8"), stdin, started + deadline, gate)
+            return Wait(errand, started, into, cancel).answer()
+
         with closing(self._new_lane(host)) if fresh else nullcontext(self._lane(host)) as lane:
             if host.become is None:
-                return self._send(lane, line, stdin, started, deadline, sink, cancel)
+                return sent(line, sink)
             gate = self._gate(lane, line, deadline, cancel)
             if gate is None:
-                return self._send(lane, quoting.as_root(line), stdin, started, deadline, sink, cancel)
-            answer = self._send(lane, gate.line, stdin, started, deadline, gate.before(sink), cancel, gate)
+                return sent(quoting.as_root(line), sink)
+            answer = sent(gate.line, gate.before(sink), gate)
             if answer.outcome == "ok" and not gate.begun:
                 self._wants_password.discard(host.name)
                 ssh_sudo.refuse(host, gate, gate.said)
             return answer
-
-    def _send(
-        self,
-        lane: Lane,
-        line: str,
-        stdin: bytes,
-        started: float,
-        deadline: float,
-        sink: Sink,
-        cancel: threading.Event | None,
-        gate: Gate | None = None,
-    ) -> Answer:
-        errand = Errand(lane, line.encode("utf-8"), stdin, started + deadline, gate)
-        return Wait(errand, started, sink, cancel).answer()
 
     def _gate(self, lane: Lane, line: str, deadline: float, cancel: threading.Event | None) -> Gate | None:
         """The way in where sudo wants a password, None where it does not; the host is asked once."""
@@ -115,10 +106,9 @@ class Connections:
         return Gate(line, self._resolve(host.become.password))
 
     def _ask_sudo(self, lane: Lane, password: str, deadline: float, cancel: threading.Event | None) -> None:
-        host, said = lane.host, bytearray()
-        answer = self._send(
-            lane, ssh_sudo.QUESTION, b"", time.monotonic(), deadline, lambda _, chunk: said.extend(chunk), cancel
-        )
+        host, said, now = lane.host, bytearray(), time.monotonic()
+        errand = Errand(lane, ssh_sudo.QUESTION.encode(), b"", now + deadline)
+        answer = Wait(errand, now, lambda _, chunk: said.extend(chunk), cancel).answer()
         if answer.exit is None:
             words = f"{host.name} does not tell whether sudo wants a password: {answer.outcome}, {answer.note}"
             raise unreachable(host, words, "nothing was sent; try again when the host answers")
