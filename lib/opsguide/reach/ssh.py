@@ -20,8 +20,9 @@ from opsguide.errors import InputError
 from opsguide.reach import quoting, secrets, ssh_sudo
 from opsguide.reach.elements import Element, SshSettings
 from opsguide.reach.knock import unreachable
-from opsguide.reach.ssh_command import Answer, Errand, Sink, Wait
+from opsguide.reach.ssh_command import Answer, Sink, Wait
 from opsguide.reach.ssh_connect import Resolve, connect
+from opsguide.reach.ssh_errand import Errand
 from opsguide.reach.ssh_jump import way
 from opsguide.reach.ssh_lane import Lane
 from opsguide.reach.ssh_link import Link
