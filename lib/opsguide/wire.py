@@ -201,7 +201,7 @@ def _connected(platform: Path) -> socket.socket:
 def _started(platform: Path, path: Path) -> socket.socket:
     log = path.with_suffix(".log")
     with log.open("wb") as out:
-        process = subprocess.Popen(
+        broker = subprocess.Popen(
             [sys.executable, "-m", "opsguide.broker", "--platform", str(platform), "--socket", str(path)],
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -213,9 +213,9 @@ def _started(platform: Path, path: Path) -> socket.socket:
     while time.monotonic() < end:
         found = _try(path)
         if found:
-            process.returncode = 0  # it outlives us; nobody waits for it
+            broker.returncode = 0  # it outlives us; nobody waits for it
             return found
-        if process.poll() is not None:
+        if broker.poll() is not None:
             break
         time.sleep(0.01)
     said = log.read_text("utf-8", "replace").strip().splitlines()

@@ -79,8 +79,8 @@ def shown(platform: Platform, method: str, args: dict[str, Any]) -> str:
     token = f"--data-urlencode session@{reference[5:]}" if reference.startswith("file:") else "-d session=TOKEN"
     group, cls, name = method.rsplit(".", 2)
     url = f"{platform.api.url.rstrip('/')}/1.0/{group}/{cls}/rest/{name.lower()}"
-    data = " ".join(f"--data-urlencode {quoting.quoted(f'{k}={_text(v)}')}" for k, v in args.items())
-    return " ".join(filter(None, ("curl -s -S", token, "-d appid=cluster", data, url)))
+    form = " ".join(f"--data-urlencode {quoting.quoted(f'{k}={_text(v)}')}" for k, v in args.items())
+    return " ".join(filter(None, ("curl -s -S", token, "-d appid=cluster", form, url)))
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def list_command(setting: Setting, on: str | None, state: str | None, as_json: b
     """What is agreed: the file, its ticket, who agreed, and how the last check found it."""
     found = [s for s in _settings(setting, on) if state in (None, s.state)]
     if as_json:
-        return print_json([_data(one) for one in found])
+        return print_json([_fields(one) for one in found])
     rows: list[tuple[object, ...]] = [("element", "path", "state", "ticket", "agreed with", "since", "drift")]
     rows += [(s.element, s.path, s.state, s.agreed["ticket"], s.agreed["agreed_with"], s.agreed["at"][:10], s.drift)
              for s in found]  # fmt: skip
@@ -69,7 +69,7 @@ def _settings(setting: Setting, on: str | None) -> list[register.Setting]:
     return found
 
 
-def _data(one: register.Setting) -> dict[str, Any]:
+def _fields(one: register.Setting) -> dict[str, Any]:
     kept = ("ticket", "agreed_with", "purpose", "person", "run", *register.AS_READ)
     return {"name": one.name, "element": one.element, "path": one.path, "state": one.state, "drift": one.drift,
             "at": one.agreed["at"], **{key: one.agreed[key] for key in kept}, "events": one.events}  # fmt: skip
@@ -126,7 +126,7 @@ def retire_command(setting: Setting, element: str, ticket: str, as_json: bool) -
     for one in found:
         register.add(setting.records(), one, "retired", ticket=words, person=account(), run="")
     after = _settings(setting, element)
-    print_json([_data(one) for one in after]) if as_json else print_lines([f"RETIRED  {len(found)} of {element}"])
+    print_json([_fields(one) for one in after]) if as_json else print_lines([f"RETIRED  {len(found)} of {element}"])
 
 
 def _checked(setting: Setting, element: str, out: Any) -> dict[str, Any]:

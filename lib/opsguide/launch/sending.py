@@ -55,8 +55,8 @@ def send(setting: Setting, path: Path, body: dict[str, Any], place: Path | None,
         words = f"severity {whole['severity']} needs somebody who can be reached"
         raise InputError(words, where=path.name, next='-p contact="name, phone number"')
     text = hide.text(packet.markdown(whole)).encode("utf-8", "backslashreplace")
-    data = durable.json_file(whole)
-    way = _files(path.name, place, text, data) if place else _mail(platform, told, whole, text, data, hide)
+    attached = durable.json_file(whole)
+    way = _files(path.name, place, text, attached) if place else _mail(platform, told, whole, text, attached)
     common = {"person": account(), "run": body["run"], "how": way.fields["how"]}
     handoffs.append(path, "sending", **common | way.fields | chosen)
     try:
@@ -95,26 +95,24 @@ def folder(support: SupportSettings, file: Path, given: str | None) -> Path | No
     return support.folder
 
 
-def _files(number: str, place: Path, text: bytes, data: bytes) -> Way:
+def _files(number: str, place: Path, text: bytes, attached: bytes) -> Way:
     files = [place / f"{number}.{end}" for end in ("md", "json")]
 
     def go() -> str:
         with durable.storing(place):
             place.mkdir(parents=True, exist_ok=True)
-        for file, content in zip(files, (text, data), strict=True):
+        for file, content in zip(files, (text, attached), strict=True):
             durable.write_file(file, content)
         return f"left as {files[0]} and {files[1].name}"
 
     return Way({"how": "file", "folder": str(place.absolute())}, go)
 
 
-def _mail(
-    platform: Platform, told: dict[str, Any], whole: dict[str, Any], text: bytes, data: bytes, hide: Redactor
-) -> Way:
+def _mail(platform: Platform, told: dict[str, Any], whole: dict[str, Any], text: bytes, attached: bytes) -> Way:
     support = platform.support
     assert support.smtp is not None
     smtp = support.smtp
-    own = f"<{told['handoff']}.{durable.digest(text + data)[:16]}@{platform.domain}>"
+    own = f"<{told['handoff']}.{durable.digest(text + attached)[:16]}@{platform.domain}>"
     first = next((e["message_id"] for e in told["events"] if e.get("message_id")), own)
     message = EmailMessage(policy=POLICY)
     what = f"{whole['activity']} on {whole['element']['name']}, platform {whole['platform']}"
@@ -125,7 +123,7 @@ def _mail(
     for name, value in headers.items():
         message[name] = value
     message.set_content(text.decode("utf-8"), cte="quoted-printable")
-    message.add_attachment(data, maintype="application", subtype="json", filename=f"{told['handoff']}.json")
+    message.add_attachment(attached, maintype="application", subtype="json", filename=f"{told['handoff']}.json")
     content = message.as_bytes()
     password = secrets.resolve(smtp.password) if smtp.password else ""
 

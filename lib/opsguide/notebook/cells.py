@@ -96,8 +96,8 @@ class Cells:
 
     def _on_display(self, message: dict[str, Any]) -> dict[str, Any]:
         """Called by ipykernel for display(…); the message goes on unchanged."""
-        data = message.get("content", {}).get("data", {})
-        kept = {"text": data.get("text/plain"), "html": data.get("text/html"), "png": data.get("image/png")}
+        forms = message.get("content", {}).get("data", {})
+        kept = {"text": forms.get("text/plain"), "html": forms.get("text/html"), "png": forms.get("image/png")}
         shown = {name: str(value)[:LIMIT] for name, value in kept.items() if value}
         if shown and len(self._displayed) < DISPLAYS:
             self._displayed.append(shown)

@@ -114,8 +114,8 @@ def _output(event: Event) -> list[dict[str, Any]]:
     lines = words.lines({**event, "png": ""})
     shown = [_stream("stderr" if event.get("name") == "stderr" else "stdout", lines)] if lines else []
     if png:
-        data = {"image/png": png, "text/plain": "(a picture)"}
-        shown.append({"output_type": "display_data", "data": data, "metadata": {}})
+        forms = {"image/png": png, "text/plain": "(a picture)"}
+        shown.append({"output_type": "display_data", "data": forms, "metadata": {}})
     return shown
 
 

@@ -102,7 +102,7 @@ def _pack(source: Source, place: str, last: dict[str, Any] | None) -> None:
     if last:
         shutil.copy(f"{last['folder']}/state", state)
     print("The backup operation is in progress: 0 %", flush=True)
-    line = [*TAR, "-c", f"--listed-incremental={state}", "-f", f"{place}/data.tar", "-C", source.home, source.data]
+    line = [*TAR, "-c", f"--listed-incremental={state}", "-f", f"{place}/data.tar", "-C", source.home, source.content]
     code = ct.run(line, quiet=True)
     if code not in (0, 1):  # 1: a file changed while it was read
         raise OSError(f"tar exits {code}")
@@ -185,7 +185,7 @@ def _restore_in_place(chain: list[dict[str, Any]]) -> None:
         ct.refuse_locked(source.one)
     if source.runs:
         raise ct.Refusal(FAILED, f"The {source.kind} {source.name} is not stopped")
-    _unpack(chain, source.home, source.data)
+    _unpack(chain, source.home, source.content)
     if source.one:
         shutil.rmtree(f"{source.home}/work", ignore_errors=True)
         ct.Container(source.one.ctid, _settings(chain)).save()
@@ -196,7 +196,7 @@ def _settings(chain: list[dict[str, Any]]) -> dict[str, str]:
     return {key: value.strip('"') for key, _, value in (line.partition("=") for line in lines)}
 
 
-def _unpack(chain: list[dict[str, Any]], home: str, data: str) -> None:
+def _unpack(chain: list[dict[str, Any]], home: str, content: str) -> None:
     """All of the chain, one on the other, beside what is there; swapped in when it is whole."""
     draft = f"{home}/restoring"
     shutil.rmtree(draft, ignore_errors=True)
@@ -206,10 +206,10 @@ def _unpack(chain: list[dict[str, Any]], home: str, data: str) -> None:
         if code := ct.run(line):
             shutil.rmtree(draft, ignore_errors=True)
             raise ct.Refusal(FAILED, f"Failed to restore: tar exits {code}; nothing was changed")
-    old = f"{home}/{data}"
+    old = f"{home}/{content}"
     if os.path.isdir(old):
         shutil.rmtree(old)
-    os.rename(f"{draft}/{data}", old)
+    os.rename(f"{draft}/{content}", old)
     os.rmdir(draft)
 
 

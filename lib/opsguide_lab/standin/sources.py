@@ -19,8 +19,8 @@ FAILED = 255  # how prlctl and prlsrvctl end when they refuse
 class Source:
     """What can be saved: a container, or a virtual machine by its record."""
 
-    def __init__(self, number: str, name: str, home: str, data: str, one: ct.Container | None) -> None:
-        self.uuid, self.name, self.home, self.data, self.one = number, name, home, data, one
+    def __init__(self, number: str, name: str, home: str, content: str, one: ct.Container | None) -> None:
+        self.uuid, self.name, self.home, self.content, self.one = number, name, home, content, one
 
     @property
     def kind(self) -> str:
