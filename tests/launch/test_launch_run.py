@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from opsguide.launch import outcome
-from opsguide.launch.run import verdict
+from opsguide.launch.verdict import verdict
 from opsguide.record import seal
 from opsguide.record.archive import Archive
 

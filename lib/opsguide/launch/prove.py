@@ -24,7 +24,6 @@ from opsguide.errors import InterruptedRunError, OpsguideError
 from opsguide.guide import entries, scopes
 from opsguide.launch.complete import runs
 from opsguide.launch.outcome import Outcome, find, of, sealed
-from opsguide.launch.run import verdict
 from opsguide.launch.setting import (
     Command,
     Setting,
@@ -35,6 +34,7 @@ from opsguide.launch.setting import (
     print_lines,
     saying,
 )
+from opsguide.launch.verdict import verdict
 from opsguide.record.archive import Archive
 from opsguide.record.journal import INTENT, read
 

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import secrets
-import shlex
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,13 +15,13 @@ from typing import Any
 import click
 
 from opsguide.errors import InputError, OpsguideError, StoreError, UnknownError
-from opsguide.guide import scopes
 from opsguide.launch import asked as asking
 from opsguide.launch import given as giving
 from opsguide.launch.asked import Asked
 from opsguide.launch.complete import activities, elements, parameters, runs
 from opsguide.launch.outcome import APPEAR_SECONDS, FULL_SECONDS, SEAL_SECONDS, Outcome, find, of, sealed
 from opsguide.launch.setting import Command, Setting, json_option, print_error, print_json, print_lines, saying
+from opsguide.launch.verdict import verdict
 
 
 def asking_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -206,41 +205,6 @@ def _closed_by_another(setting: Setting) -> None:
 
 def _waiting() -> None:
     print("waiting for the record to be sealed …", file=sys.stderr, flush=True)
-
-
-def verdict(outcome: Outcome, whole: bool = True) -> list[str]:
-    """The last lines: the verdict, what is open, what to do next, where the record and the request are."""
-    if outcome.run is None:
-        return [f"NOT RUN  {outcome.words} (exit {outcome.exit})", "nothing was sent, and there is no record"]
-    said = [f"{outcome.state.upper()}  {outcome.words} (exit {outcome.exit})"] if whole else []
-    said += [f"still open: {text}" for text in outcome.open]
-    if then := _then(outcome):
-        said.append(f"next:     {then}")
-    if outcome.request:
-        said.append(f"request:  {outcome.request}")
-    return [*said, f"record:   {outcome.record}"]
-
-
-def _then(outcome: Outcome) -> str:
-    """The next step to take."""
-    if outcome.mode == "plan" and outcome.state == "succeeded":
-        return f'to carry it out: opsguide run --plan {outcome.run}{_confirmation(outcome)} --reason "…"'
-    if outcome.state == "unknown":
-        return f'look at the element, then opsguide resume {outcome.run} --found done|not-done --why "…"'
-    if outcome.mode == "apply" and outcome.state in ("interrupted", "failed"):
-        doubt = "no change is in doubt; " if outcome.state == "interrupted" else ""
-        return f"{doubt}once the cause is mended: opsguide resume {outcome.run}"
-    return ""
-
-
-def _confirmation(outcome: Outcome) -> str:
-    """What is still to be confirmed before this plan is carried out, as it stands on the command line."""
-    intent = json.loads((Path(outcome.record) / "intent.json").read_bytes())
-    scope = scopes.load(outcome.activity)
-    asked_for = [p for p in scope.parameters.known.values() if p.confirms] if scope else []
-    given = {"element": outcome.element, **intent.get("parameters", {})}
-    missing = [p for p in asked_for if given.get(p.name) != given[p.confirms]]
-    return "".join(f" -p {p.name}={shlex.quote(str(given[p.confirms]))}" for p in missing)
 
 
 def effective_lines(folder: Path) -> list[str]:
