@@ -87,9 +87,11 @@ def looked(
     from opsguide.wire import Client
 
     launch, since = secrets.token_hex(16), datetime.now(UTC)
+    parameters = {**intent["parameters"], "mode": "plan", "reason": why}
+    begin = {"do": "begin", "activity": intent["activity"]["slug"], "parameters": parameters, "launch": launch, **own}
     client = Client(setting.platform_file(), setting.records(), by)
     try:
-        _ask(client.ask, intent, {"launch": launch, **own}, asks, say, why)
+        _ask(client.ask, begin, asks, say)
     except InterruptedRunError:
         raise
     except OpsguideError as error:
@@ -103,16 +105,14 @@ def looked(
     return of(sealed(folder))
 
 
-def _ask(ask: Any, intent: dict[str, Any], own: dict[str, str], asks: list[dict[str, Any]], say: Say, why: str) -> None:
-    slug = intent["activity"]["slug"]
-    parameters = {**intent["parameters"], "mode": "plan", "reason": why}
-    ask({"do": "begin", "activity": slug, "parameters": parameters, **own}, say)
-    first, *others = steps(slug)
+def _ask(ask: Any, begin: dict[str, Any], asks: list[dict[str, Any]], say: Say) -> None:
+    ask(begin, say)
+    first, *others = steps(begin["activity"])
     ask({"do": "step", "step": first, "applies": True}, say)
     for one in asks:
         ask({"do": "look", "step": first, **one}, say)
-    for slug in others:
-        ask({"do": "step", "step": slug, "applies": False})
+    for other in others:
+        ask({"do": "step", "step": other, "applies": False})
     ask({"do": "finish"}, say)
 
 
