@@ -43,7 +43,6 @@ def send(run: RunFolder, command: int, verb: str = "look", line: str = LINE, **f
         "deadline": 60,
         "expect": None,
         "expect_words": "",
-        "row": None,
         "undo": None,
         "note": "",
     }

@@ -135,7 +135,6 @@ class Commands:
             deadline=command.deadline,
             expect=expect,
             expect_words=expectations.words(expect),
-            row=None,
             undo=command.undo or None,
             note=command.note or ("on a new connection, which logs in anew" if target.entry.fresh else ""),
             settle=target.entry.settle,
