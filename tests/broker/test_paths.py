@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from broker.fakes import grounds, platform
-from opsguide.broker.commands import Command, Seen
 from opsguide.broker.order import Step
 from opsguide.broker.targets import targets
+from opsguide.broker.transit import Command, Seen
 from opsguide.broker.work import Work
 from opsguide.errors import RefusedError
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from opsguide.errors import InputError
-from opsguide.reach import inventory
+from opsguide.reach import inventory, support
 from opsguide.reach.elements import Become
 from opsguide.reach.inventory import Platform, find, load
 
@@ -48,10 +48,14 @@ def lab(tmp_path: Path) -> Platform:
     return load(written(tmp_path, GOOD))
 
 
-@pytest.mark.parametrize("keys", ["TOP", "SSH", "API", "SUPPORT", "SMTP", "HOST", "BECOME", "CONTAINER"])
+KEYS = {name: getattr(inventory, name) for name in ("TOP", "SSH", "API", "HOST", "BECOME", "CONTAINER")}
+KEYS |= {name: getattr(support, name) for name in ("SUPPORT", "SMTP")}
+
+
+@pytest.mark.parametrize("keys", KEYS)
 def test_the_example_names_and_explains_every_key(keys: str) -> None:
     text = (REPOSITORY / "parameters/platforms/example.yml").read_text()
-    assert [key for key in getattr(inventory, keys) if not re.search(rf"\b{key}\b", text)] == []
+    assert [key for key in KEYS[keys] if not re.search(rf"\b{key}\b", text)] == []
 
 
 def test_a_good_file_becomes_a_platform(lab: Platform, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from opsguide import __version__, places, wire
 from opsguide.errors import OpsguideError
-from opsguide.guide import alive, invariants, mends, scopes, services
+from opsguide.guide import alive, entries, invariants, mends, owners, services
 from opsguide.launch.setting import Setting, edition_of
 from opsguide.reach import hostkeys, people, policy, secrets
 from opsguide.reach.inventory import Element, Platform
@@ -90,9 +90,8 @@ def _said(name: str, how: Callable[[], str]) -> Check:
 
 def _guide() -> str:
     """The maps that a provider may edit, read; scopes are read by `show`."""
-    for load in (alive.load, invariants.load, mends.load, scopes.common_looks, services.load):
+    for load in (alive.load, entries.common_looks, invariants.load, mends.load, owners.load, services.load):
         load()
-    scopes.owner_of("/")
     return "service map, owners, invariants and the others are read"
 
 
