@@ -166,6 +166,9 @@ def test_a_container_is_put_back_to_what_it_was_also_when_the_restore_failed_at_
 
     safety = saved(lab, "uh-01", "node101")[-1]
     assert within(safety, f"fs/{MOTD}") == b"spoilt\n", "the way back"
+    error = stepped(desk, BOOK, **wish)
+    assert "the backup has digests, or backup_id names it" in str(error), "the latest is the way back, and not meant"
+    assert not desk.record().sent("change")
     assert stepped(desk, BOOK, **wish, backup_id=safety.parent.parent.name) is None
     assert [t.split()[1] for t in lines(desk)] == ["backup", "stop", "restore", "start"]
     assert (on_disk(lab, 101) / MOTD).read_bytes() == b"spoilt\n"
@@ -209,7 +212,7 @@ def told(archive: Path, **more: Any) -> None:
 
 
 def said(desk: Desk, word: str) -> list[str]:
-    """The answers of the commands that hold a word."""
+    """What those answered that have a word in their template."""
     return [str(desk.record().answer(e["command"])) for e in desk.record().sent() if word in e["template"]]
 
 
@@ -246,12 +249,11 @@ def test_a_virtual_machine_counts_when_the_room_is_asked_for(desk: Desk, lab: An
     try:
         wish = {**given("backup", room=1.0), "mode": "plan"}
         error = stepped(desk, BOOK, "room", **wish)
-        (lab.host_root("uh-01") / "vz/vmprivate/win2019-1/disk").unlink()
-        without = stepped(desk, BOOK, "room", **wish)
+        one = stepped(desk, BOOK, "room", **{**wish, "action": "restore"}, container="node101", confirm="node101")
     finally:
         lab.inside("uh-01", ["umount", "/vz/vmprivate/backups"])
-    assert "the store has room for a full backup of all of it" in str(error)
-    assert without is None, without
+    assert "the store has room for a full backup of what is saved" in str(error)
+    assert one is None, "a restore saves one container and no machine"
 
 
 def test_a_backup_server_that_is_set_is_named_and_nothing_is_saved_past_it(desk: Desk, lab: Any) -> None:
@@ -277,9 +279,10 @@ def test_a_container_that_was_down_ends_down_and_a_suspended_one_is_left_alone(d
         assert dump.exists()
         assert not desk.record().sent("change")
         dump.unlink()
-        assert "has no service to ask" in str(stepped(desk, BOOK, **wish, service="nginx"))
+        assert "or no service is to be asked" in str(stepped(desk, BOOK, **wish, service="nginx"))
         assert not desk.record().sent("change")
-        assert stepped(desk, BOOK, **wish) is None
+        assert stepped(desk, BOOK, **{**wish, "mode": "plan"}) is None
+        assert stepped(desk, BOOK, **wish, follows=desk.record().intent["run"]) is None, "as planned"
         assert [t.split()[1] for t in lines(desk)] == ["backup", "restore"]
         assert (on_disk(lab, 101) / MOTD).read_bytes() == b"as of the backup\n"
         assert lab.inside("uh-01", status).stdout.split()[-1] == "down"
@@ -364,7 +367,9 @@ def test_old_archives_of_a_host_go_and_what_is_no_day_of_its_own_or_the_last_goo
     before = {p.name for p in folder.iterdir()}
     good, made = folder / "uh-01-2026-03-03.packages", (folder / "uh-01-2026-03-03.tar.gz").stat().st_mtime
     good.write_text("damaged\n")
-    assert "sha256sum" in str(vars(stepped(desk, BOOK, **given("prune")) or object))
+    error = stepped(desk, BOOK, **given("prune"))
+    assert error
+    assert "sha256sum" in str(vars(error)), error
     assert {p.name for p in folder.iterdir()} == before, "the last one is not whole"
     good.write_text("uh-01-2026-03-03 packages\n")
     assert stepped(desk, BOOK, **given("prune")) is None

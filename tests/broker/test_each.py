@@ -24,6 +24,11 @@ def test_rows_that_are_not_known_are_refused_in_apply() -> None:
         verbs("apply").each("change", LATER)
 
 
+def test_a_look_with_rows_is_not_pinned_for_the_run_of_a_plan_could_not_ask_it_again() -> None:
+    with pytest.raises(InputError, match="cannot be pinned"):
+        verbs("plan").each("look", {**LATER, "each": [], "pin": True})
+
+
 def test_rows_that_are_not_known_stand_in_a_plan_as_a_rule() -> None:
     one = verbs("plan")
     assert one.each("change", LATER) == []

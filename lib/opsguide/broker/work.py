@@ -75,6 +75,8 @@ class Work:
         each = request.get("each")
         if each is None:
             return [request]
+        if request.get("pin"):
+            raise InputError("a look with each= cannot be pinned: a plan could not ask it again", next="drop pin=")
         if isinstance(each, dict) and self.mode == "apply":
             raise InputError("each= got rows that are not known", next="take them from a look of this run, in apply")
         if isinstance(each, dict):
