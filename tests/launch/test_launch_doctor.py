@@ -89,7 +89,7 @@ def test_a_key_that_no_run_could_use_is_named(far: FarDesk, spoil, words) -> Non
     found = told(far)
     assert wrong(found) == {"ssh key"}
     assert words in found["ssh key"].words
-    assert found["ssh key"].next
+    assert "opsguide lab up" in found["ssh key"].next, "it is a practice platform"
 
 
 def test_what_the_doctor_says_works_without_a_key_does(far: FarDesk) -> None:
@@ -143,6 +143,12 @@ def test_the_doctor_says_by_which_name_records_know_me(far: FarDesk, home: Path)
     user = told(far)["people"].words.partition("(")[2].partition(":")[0]
     (home / "parameters" / "people.yml").write_text(f"people: {{{user}: Anna Berg}}\n")
     assert told(far)["people"].words.startswith("records name you Anna Berg (")
+
+
+def test_a_folder_for_requests_that_cannot_be_made_is_named(far: FarDesk) -> None:
+    far.platform.write_text(f"{far.platform.read_text()}support: {{folder: /proc/nowhere}}\n")
+    found = told(far)["support"]
+    assert (found.state, found.words) == (WRONG, "/proc cannot be written")
 
 
 def test_a_socket_that_a_killed_broker_left_behind_is_not_called_running(far: FarDesk) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -26,6 +26,7 @@ from opsguide.reach.inventory import Element, Platform
 OK, WRONG, NOTE = "ok", "wrong", "note"
 FULL, SCARCE = 1 << 20, 100 << 20
 NAMED = 5
+LAB = "the practice platform's own is made by `opsguide lab up`"
 NEEDS_NOTHING = "records, verify, doctor"
 NEEDS_THE_FILE = "matrix, may, show, elements, handoff list and show, custom list, batches"
 PREVENTED = (
@@ -131,8 +132,8 @@ def _of_platform(platform: Platform) -> Iterator[Check]:
     yield _said("edition", lambda: f"{edition_of(platform).name}, {len(edition_of(platform).activities)} activities")
     yield _said("people", _you)
     yield _said("policy", _policy)
-    yield _said("ssh key", lambda: _key(platform))
-    yield from _secrets(platform)
+    for check in (_said("ssh key", lambda: _key(platform)), *_secrets(platform)):
+        yield replace(check, next=f"{check.next}; {LAB}") if check.state == WRONG and platform.practice else check
     if platform.api is None:
         yield Check("platform API", NOTE, "none configured: proofs of kind go without it")
     yield from _support(platform)
@@ -154,7 +155,9 @@ def _support(platform: Platform) -> Iterator[Check]:
         words = how if readable else f"the CA file {smtp.ca} cannot be read"
         yield Check("support", OK if readable else WRONG, words, "" if readable else "see support.smtp.ca")
     elif support.folder:
-        yield Check("support", OK, f"requests go as files to {support.folder}")
+        yield from _writable(
+            "support", support.folder, "make it, or correct support.folder", "requests go as files to "
+        )
     else:
         yield Check("support", NOTE, "requests leave as files only: opsguide handoff send NUMBER --to-file DIR")
 
@@ -192,7 +195,7 @@ def _resolved(reference: str) -> str:
 def _readable(name: str, path: Path, key: str, platform: Platform) -> Check:
     if os.access(path, os.R_OK):
         return Check(name, OK, str(path))
-    remedy = "opsguide lab up" if platform.practice else f"make it, or correct ssh.{key} in {platform.file.name}"
+    remedy = f"make it, or correct ssh.{key} in {platform.file.name}{f'; {LAB}' if platform.practice else ''}"
     return Check(name, WRONG, f"{path} cannot be read", remedy)
 
 
@@ -218,14 +221,14 @@ def _on_file(file: Path, host: Element) -> bool:
     return any(hostkeys.on_file(file, name) for name in hostkeys.names(host.name, host.address, host.port))
 
 
-def _writable(name: str, folder: Path, remedy: str) -> Iterator[Check]:
+def _writable(name: str, folder: Path, remedy: str, what: str = "") -> Iterator[Check]:
     there = next(p for p in (folder, *folder.parents) if _is_there(p))
     fits = os.access(there, os.W_OK | os.X_OK) and there.is_dir()
-    words = f"{folder}{'' if there == folder else ', not made yet'}"
+    words = f"{what}{folder}{'' if there == folder else ', not made yet'}"
     yield Check(name, OK if fits else WRONG, words if fits else f"{there} cannot be written", "" if fits else remedy)
     free = os.statvfs(there)
     room = free.f_bavail * free.f_frsize
-    if room < SCARCE:
+    if fits and room < SCARCE:
         words = f"{room >> 20} MiB are free for {folder}: without room no record, and without a record no command"
         yield Check(name, WRONG if room < FULL else NOTE, words, "make room there")
 

@@ -52,7 +52,7 @@ def on_file(file: Path, name: str) -> list[KnownKey]:
     command = ["ssh-keygen", "-F", name, "-f", str(file)]
     try:
         done = subprocess.run(command, capture_output=True, timeout=20, check=False, stdin=subprocess.DEVNULL)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         raise InputError("ssh-keygen is not installed", next="apt-get install openssh-client") from None
     except subprocess.TimeoutExpired:
         raise InputError(f"ssh-keygen does not finish reading {file}", where=str(file)) from None

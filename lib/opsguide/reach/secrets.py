@@ -71,7 +71,9 @@ def _from_file(name: str) -> str:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as reason:
         words = f"the secret file {path} cannot be opened: {reason.strerror}"
-        raise InputError(words, where=str(path), next="create it, or correct the reference") from None
+        closed = isinstance(reason, PermissionError)
+        next = "be its owner, or in its group (mode 640)" if closed else "create it, or correct the reference"
+        raise InputError(words, where=str(path), next=next) from None
     try:
         _check_closed(path, os.fstat(handle))
         content = os.read(handle, LARGEST + 1)
