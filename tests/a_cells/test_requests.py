@@ -64,6 +64,7 @@ ROUTING_OF_A_HOST = ROUTING | {
     "platform version": "infra_version",
     "containers with their addresses": "vzlist -a -H -o ctid,hostname,ip,status",
     "addresses in the containers' files": "IP_ADDRESS",
+    "what the kernel knows of addresses": "/proc/vz/veinfo",
     "source device of routes": "VE_ROUTE_SRC_DEV",
     "bonds and VLANs": "/proc/net/bonding/",
     "VLANs of bridges": "bridge vlan",

@@ -65,7 +65,7 @@ def markdown(body: dict[str, Any]) -> str:
     ]
     if body["judged"]:
         lines += ["", "## Judged by the runbook", ""]
-        lines += [_judged(j) for j in body["judged"]]
+        lines += [line for j in body["judged"] for line in _judged(j)]
     lines += ["", "## Evidence (read only, secrets hidden)", ""]
     for item in body["evidence"]:
         lines += [f"{_code(item['command'])} (exit {item['exit']})", *_fenced(item["answer"])]
@@ -78,10 +78,10 @@ def _code(line: str) -> str:
     return f"`` {text} ``" if "`" in text else f"`{text}`"
 
 
-def _judged(item: dict[str, Any]) -> str:
-    """What held; what did not, with what it was judged on: `NO: the names are known; missing: …`."""
-    inputs = "".join(f"; {one_line(name)}: {one_line(value)}" for name, value in item["inputs"].items())
-    return f"- {'yes' if item['met'] else 'NO'}: {one_line(item['words'])}{'' if item['met'] else inputs}"
+def _judged(item: dict[str, Any]) -> list[str]:
+    """What held; what did not, with what it was judged on, a line each."""
+    inputs = [] if item["met"] else [f"  - {one_line(k)}: {one_line(v)}" for k, v in item["inputs"].items()]
+    return [f"- {'yes' if item['met'] else 'NO'}: {one_line(item['words'])}", *inputs]
 
 
 def _wanted(item: dict[str, Any]) -> list[str]:

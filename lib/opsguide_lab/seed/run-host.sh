@@ -15,6 +15,12 @@ cp -a vz/. disk/vz/
 mount -t overlay "lab-$name" -o "lowerdir=$folder/layer:$layers/host:$base,upperdir=disk/upper,workdir=disk/work" root
 mount -t tmpfs -o mode=755 tmpfs /run # systemd-nspawn wants a /run that it can write, the machine's stays untouched
 
+# the device that containers are routed to, without what an earlier boot has left on it
+routed() {
+    ip link del venet0 2> /dev/null || true
+    ip link add venet0 type bridge && ip link set venet0 up || true
+}
+
 boot() {
     [ -z "$leaf" ] || echo "$BASHPID" > "$leaf/cgroup.procs"
     exec systemd-nspawn --quiet --keep-unit --register=no --machine="$name" -D root --boot \
@@ -25,6 +31,7 @@ boot() {
 }
 while :; do
     code=0
+    routed
     (boot) || code=$?
     # 133: the host asked for a reboot; anything else: it was switched off
     [ "$code" = 133 ] || exit "$code"

@@ -166,6 +166,8 @@ def _set(key: str, words: list[str]) -> int:
         elif (name, value) == ("--ipdel", "all"):
             one.settings.pop("IP_ADDRESS", None)
             one.save()
+            if one.running:
+                ct.run(["/usr/lib/opsguide-lab/run-container", "--addresses", str(one.ctid)])
         elif name in ("--hostname", "--onboot", "--name"):
             one.settings[name[2:].upper()] = value
             one.save()
