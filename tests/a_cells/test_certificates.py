@@ -304,6 +304,7 @@ def test_whatever_fails_within_a_swap_both_files_are_of_one_pair_and_the_last_li
         assert len(found) == 1, f"call {at} of {step}: two pairs are mixed\n{done}"
         said = {"the old": "old", "the new": "new", "the saved": "old", "": before}
         assert [found] == [{said[" ".join(done.stdout.partition("in place: ")[2].split()[:2])]}], done
+        assert "in place: " in done.stdout or done.returncode < 0, f"call {at} of {step} says nothing"
         ends.add((done.returncode == 0, *found))
         if len(calls.read_text().splitlines()) < at:
             break

@@ -394,6 +394,22 @@ def test_what_sudo_takes_is_looked_for_before_an_account_is_made(desk: Desk, peo
 
 
 @pytest.mark.lab
+def test_file_systems_that_cannot_be_listed_are_not_taken_for_empty_ones(desk: Desk, people) -> None:
+    people.inside("node101", ["useradd", "-m", "-u", "2101", "anna"])
+    before, program = (root(people, "node101") / "etc/shadow").read_bytes(), root(people, "node101") / "usr/bin/df"
+    aside = program.rename(program.with_name("aside"))
+    program.write_text('#!/bin/sh\ncase "$*" in *--output*) echo "df: unrecognized option" >&2; exit 1;; esac\n')
+    program.chmod(0o755)
+    try:
+        error = go(desk, "node101", "remove", again="anna")
+    finally:
+        aside.rename(program)
+    assert "unrecognized option" in str(error)
+    assert not desk.record().sent("change")
+    assert (root(people, "node101") / "etc/shadow").read_bytes() == before
+
+
+@pytest.mark.lab
 def test_a_number_that_is_somebody_elses_on_another_host_is_not_given(desk: Desk, people, pair: Path) -> None:
     people.inside("ih-01", ["useradd", "-m", "-u", "2101", "berta"])
     assert "name and number are free everywhere" in str(add(desk, "uh-01", pair))
