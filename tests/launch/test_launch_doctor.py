@@ -146,9 +146,9 @@ def test_the_doctor_says_by_which_name_records_know_me(far: FarDesk, home: Path)
 
 
 def test_a_folder_for_requests_that_cannot_be_made_is_named(far: FarDesk) -> None:
-    far.platform.write_text(f"{far.platform.read_text()}support: {{folder: /proc/nowhere}}\n")
+    far.platform.write_text(f"{far.platform.read_text()}support: {{folder: {far.folder}/key/requests}}\n")
     found = told(far)["support"]
-    assert (found.state, found.words) == (WRONG, "/proc cannot be written")
+    assert (found.state, found.words) == (WRONG, f"{far.folder}/key cannot be written")
 
 
 def test_a_socket_that_a_killed_broker_left_behind_is_not_called_running(far: FarDesk) -> None:
