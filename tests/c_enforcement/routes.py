@@ -68,6 +68,12 @@ ROUTES = [
         "test_a_path_of_which_nobody_says_where_it_leads_is_refused",
     ),
     route(
+        "a secret file as evidence of a request, or by its digest",
+        "test_a_secret_file_is_read_for_no_request test_a_sample_that_leads_to_a_secret_is_refused "
+        "test_a_sample_of_the_uploader_is_no_secret_file_and_no_link_to_one "
+        "test_a_secret_or_no_file_is_refused_by_every_look_at_it",
+    ),
+    route(
         "a unit or method of another activity, a method that runs commands",
         "test_a_service_that_the_map_denies_is_not_touched test_another_method_is_not_in_the_scope "
         "test_a_kernel_cannot_ask_for_the_command_itself test_a_change_of_another_step_is_refused_in_each_step_but_its_own",

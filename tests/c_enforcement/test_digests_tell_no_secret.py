@@ -1,4 +1,4 @@
-"""A digest of a short secret tells it to who can guess: no row takes one of any file, and none follows a link to it."""
+"""A file that may hold a secret is read for no request; a digest of it would tell a short one to who can guess."""
 
 from __future__ import annotations
 
@@ -41,6 +41,34 @@ def test_a_sample_of_the_uploader_is_no_secret_file_and_no_link_to_one(
     error = run.verb("look", "look", SAMPLE).get("error", {})
     assert "may hold a secret" in error.get("words", ""), error
     assert not [e for e in desk.record().sent("look") if e["template"].startswith("sha256sum")]
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("link", ["", "/opt/zz-app.conf"])
+def test_a_secret_file_is_read_for_no_request(desk: Desk, raw: Any, lab: Any, link: str) -> None:
+    """In a request a file that no activity owns is read as evidence; a line `host:user:password` no redactor knows."""
+    secret, named = "/root/.pgpass", link or "/root/.pgpass"
+    files = [Path(lab.container_root("hcore1")) / name[1:] for name in (secret, named)]
+    files[0].write_text("db:5432:*:app:hunter2-hunter2\n")
+    if link:
+        files[1].symlink_to(secret)
+    try:
+        run = raw()
+        parameters = {"element": "hcore1", "path": named, "service": None, "settle": None}
+        assert "done" in run.begin(activity="editing-system-files", parameters=parameters)
+        run.step("look")
+        answers = [run.verb("look", "look", "stat -c '%a %U %G %s' {path}")]
+        answers += [
+            run.verb("look", "look", template) for template in ("cat {path}", "sha256sum {path}") if run.step("look")
+        ]
+        run.step("look")
+        edit = {"do": "edit", "step": "look", "what": {"command": "{path}"}, "amend": {"content": "x"}}
+        answers.append(run.ask(edit))
+    finally:
+        for file in files:
+            file.unlink(missing_ok=True)
+    assert [a.get("error", {}).get("error") for a in answers] == [None, *["RefusedError"] * 3], answers
+    assert not [p for p in desk.records.rglob("*") if p.is_file() and b"hunter2" in p.read_bytes()]
 
 
 @pytest.fixture

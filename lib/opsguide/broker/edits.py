@@ -25,7 +25,7 @@ from typing import Any
 from opsguide.broker.amendments import amended, difference
 from opsguide.broker.commands import Commands
 from opsguide.broker.grounds import Grounds
-from opsguide.broker.paths import refuse_others
+from opsguide.broker.paths import refuse_others, refuse_secret
 from opsguide.broker.pump import TEXT_LIMIT
 from opsguide.broker.targets import TIMEOUT_GRACE, Target, own
 from opsguide.broker.transit import UNCLEAR, Command, Seen
@@ -56,6 +56,7 @@ class Edit:
         """Read the file and make the difference. RefusedError for a path that is not this activity's."""
         self.path = self._named(str(self.request["what"].get("command", "")))
         refuse_others(self.grounds, self.path, self.asked)
+        refuse_secret(self.grounds, self.path)
         real = self._run("look", ["readlink", "-e", self.path], judged=False)
         if real.state == "ok" and real.text.strip() == self.path:
             self._refuse_odd(self._run("look", ["stat", "-c", "%h %s %F", self.path]))

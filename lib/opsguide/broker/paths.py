@@ -3,7 +3,7 @@
 - A path of another activity is refused on every kind of element, with that activity's runbook and cell: reading
   /etc/shadow is not part of editing a file.
 - Where the scope lists files, a path is one of them; in a request also one that no activity owns.
-- Where the scope lists none, a digest may be taken of any file but those that may hold a secret.
+- A file that may hold a secret is read, also for its digest, only where the scope lists it.
 - It counts for what is sent, look or change; before a change the element is asked again where the path leads.
 - What lies below /proc, /sys and /dev is no file.
 """
@@ -16,6 +16,8 @@ from opsguide.broker.targets import Target
 from opsguide.errors import InputError, RefusedError
 from opsguide.guide import custom, editions, kinds, owners
 from opsguide.guide.decision import decide
+
+READS = ("cat {", "sha256sum {")
 
 
 def refuse_others(grounds: Grounds, path: str, asked: bool) -> None:
@@ -32,17 +34,22 @@ def refuse_others(grounds: Grounds, path: str, asked: bool) -> None:
 def refuse_parameters(grounds: Grounds, target: Target, asked: bool) -> None:
     """The same for the path parameters that stand in a command, where the scope lists files."""
     known = grounds.scope.parameters.known
-    for name, value in target.filled.items():
-        if digests(grounds, target) and name in known and known[name].slot == "path":
-            custom.refuse(value)
-        if grounds.scope.files and name in known and known[name].slot == "path":
+    for value in (v for name, v in target.filled.items() if name in known and known[name].slot == "path"):
+        if grounds.scope.files:
             refuse_others(grounds, value, asked)
+        if reads(grounds, target):
+            refuse_secret(grounds, value)
 
 
-def digests(grounds: Grounds, target: Target) -> bool:
-    """Whether it takes the digest of a file that no activity needs to own: the guide's note 2, a sample of 10."""
-    free = not grounds.scope.files and target.template.startswith("sha256sum {")
-    return free or grounds.scope.activity == custom.SLUG
+def reads(grounds: Grounds, target: Target) -> bool:
+    """Whether it reads the file, or takes its digest."""
+    return target.template.startswith(READS) or grounds.scope.activity == custom.SLUG
+
+
+def refuse_secret(grounds: Grounds, path: str) -> None:
+    """RefusedError for a file that may hold a secret, unless the scope lists it."""
+    if not grounds.scope.file(path):
+        custom.refuse(path)
 
 
 def _owned(grounds: Grounds, path: str, owner: str) -> RefusedError:

@@ -20,7 +20,7 @@ from opsguide.broker.state import State
 from opsguide.broker.targets import TIMEOUT_GRACE, Target, own, targets
 from opsguide.broker.transit import UNCLEAR, Command, Seen
 from opsguide.errors import FailedError, InputError, RefusedError, UnknownError
-from opsguide.guide import custom, entries, expectations, mends
+from opsguide.guide import entries, expectations, mends
 from opsguide.guide.durations import duration
 
 
@@ -47,7 +47,7 @@ class Work:
     unknown: int = 0
     accepted: list[bool] = field(default_factory=list)
     rows: rows.Rows = field(default_factory=rows.Rows)
-    plain: set[tuple[str, str]] = field(default_factory=set)
+    plain: set[tuple[str, str, bool]] = field(default_factory=set)
     follow: following.Following = field(default_factory=following.Following)
     pins: list[dict[str, Any]] = field(default_factory=list)
     made: list[tuple[str, str]] = field(default_factory=list)
@@ -122,12 +122,12 @@ class Work:
 
     def _refuse_links(self, step: Step, target: Target) -> None:
         """A path may be a link into a container, or to another activity's file: RefusedError when it leads there."""
-        digests = paths.digests(self.grounds, target)
-        if not target.element.is_host and not self.grounds.scope.files and not digests:
+        reads = paths.reads(self.grounds, target)
+        if not target.element.is_host and not self.grounds.scope.files and not reads:
             return
         name = target.element.name
         for path in sorted({value for value in target.filled.values() if value.startswith("/")}):
-            if (name, path) in self.plain:
+            if (name, path, reads) in self.plain:
                 continue
             ask = own(self.grounds.platform, target.element, ["readlink", "-m", path])
             seen = self.commands.send(
@@ -139,11 +139,11 @@ class Work:
                 raise RefusedError(words, where=name, command=ask.shown, next="see why readlink does not answer there")
             if target.element.is_host:
                 refuse_into_containers(real)
-            if digests:
-                custom.refuse(real)
             if self.grounds.scope.files and target.entry not in entries.common_looks() and real != path:
                 paths.refuse_others(self.grounds, real, self.mode == "request")
-            self.plain.add((name, path))
+            if reads:
+                paths.refuse_secret(self.grounds, real)
+            self.plain.add((name, path, reads))
 
     def list_planned(
         self,

@@ -41,5 +41,6 @@ def refuse(path: str) -> None:
         raise RefusedError(f"{path} is no file", next="name the file that sets it, like one in /etc/sysctl.d")
     if owners.may_be_secret(path):
         shown = path if path.isprintable() else ascii(path)
-        words = f"{shown} may hold a secret: not even its digest is taken"
-        raise RefusedError(words, next="keep its ticket in your own papers; `secret` in owners.toml has the names")
+        words = f"{shown} may hold a secret: it is not read, not even its digest is taken"
+        then = "`secret` in owners.toml has the names; what is agreed about it stays in your own papers"
+        raise RefusedError(words, next=then)
