@@ -15,6 +15,7 @@ class Stepped:
     def __init__(self, desk: Desk, runbook: str, parameters: dict[str, Any]) -> None:
         notebook = json.loads((REPOSITORY / "runbooks" / runbook).read_text())
         self.cells = {c["id"]: "".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"}
+        self._texts = dict(self.cells)
         self.names: dict[str, Any] = {}
         self._desk, self._parameters = desk, parameters
 
@@ -35,6 +36,11 @@ class Stepped:
             for name, value in before.items():
                 os.environ.pop(name) if value is None else os.environ.update({name: value})
         return None
+
+    def again(self, cell: str) -> Exception | None:
+        """Run one cell once more, as the notebook has it."""
+        self.cells = {cell: self._texts[cell], **self.cells}
+        return self.run(cell)
 
     def close(self) -> None:
         """The kernel is gone."""
