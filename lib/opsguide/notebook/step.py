@@ -36,7 +36,7 @@ class Step:
         """Ask without changing anything; a Reading, or a Later one with when="apply" outside apply.
 
         `pin` marks a look at the starting state: a plan seals its answer and its run is refused when that has moved; a
-        run that goes on from another gets the answer of the first one. With `each` it is asked once for each row, unpinned.
+        run that goes on from another gets the answer of the first one. With `each` it is asked for each row, unpinned.
         """
         if not self.applies or what is None:
             return Reading([])
