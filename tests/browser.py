@@ -53,6 +53,7 @@ class Chromium:
         pages = wait_for(lambda: [t for t in json.load(urllib.request.urlopen(listed)) if t["type"] == "page"], 20)
         self._line = websocket.create_connection(pages[0]["webSocketDebuggerUrl"], timeout=30)
         self._numbers = itertools.count(1)
+        self.events: list[dict[str, Any]] = []
 
     def tell(self, method: str, **parameters: Any) -> dict[str, Any]:
         number = next(self._numbers)
@@ -62,6 +63,18 @@ class Chromium:
             if message.get("id") == number:
                 assert "error" not in message, message
                 return message["result"]
+            self.events.append(message)
+
+    def watch(self) -> None:
+        """From now on `events` has what the page asks for, says and is refused."""
+        for domain in ("Network", "Page", "Log", "Runtime", "Audits"):
+            self.tell(f"{domain}.enable")
+        self.events.clear()
+
+    def told(self, method: str) -> list[dict[str, Any]]:
+        """The events of a name, up to now."""
+        self.script("1")
+        return [message["params"] for message in self.events if message.get("method") == method]
 
     def go(self, address: str) -> None:
         self.tell("Page.navigate", url=address)
@@ -88,17 +101,18 @@ class Chromium:
 
 @dataclass
 class Jupyter:
-    """JupyterLab as `opsguide open` starts it, on a filled copy of 06."""
+    """JupyterLab as `opsguide open` starts it, on a filled copy of 06 or of another runbook."""
 
     desk: Desk
     folder: Path
     parameters: tuple[str, ...]
+    activity: str = "restarting-processes"
     address: str = ""
     copy: Path = Path()
     process: subprocess.Popen[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        words = ("open", "restarting-processes", *self.parameters, "--work", str(self.folder), "--no-browser")
+        words = ("open", self.activity, *self.parameters, "--work", str(self.folder), "--no-browser")
         log = self.folder / "jupyter.log"
         with log.open("w") as out:
             self.process = subprocess.Popen(

@@ -25,6 +25,9 @@ from b_truth import faults as suite_b
 from c_enforcement import routes as suite_c
 from d_wire import faults as suite_d
 from desk import BINARIES, Desk, Record
+from h_pages.claims import CLAIMS
+from i_stories.stories import STORIES
+from j_failures.failures import FAILURES
 
 IN_CI = os.environ.get("CI") == "true"
 REAL = ("tests/a_cells", "tests/b_truth", "tests/d_wire", "tests/lab", "tests/runbooks")
@@ -152,6 +155,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     terminalreporter.write_line(suites.figure(terminalreporter, "B", "tests/b_truth", suite_b.FAULTS))
     terminalreporter.write_line(suites.figure(terminalreporter, "C", "tests", suite_c.ROUTES))
     terminalreporter.write_line(suites.figure(terminalreporter, "D", "tests/d_wire", suite_d.FAULTS))
+    terminalreporter.write_line(suites.figure(terminalreporter, "H", "tests/", CLAIMS, "claims"))
+    terminalreporter.write_line(suites.figure(terminalreporter, "I", "tests/", STORIES, "stories"))
+    terminalreporter.write_line(suites.figure(terminalreporter, "J", "tests/j_failures", FAILURES, "failures"))
     terminalreporter.write_line(f"{len(found.sshd)} tests touched a real sshd; {found.records} records were sealed")
 
 

@@ -35,13 +35,13 @@ def undefined(folder: Path, faults: list[Fault]) -> set[str]:
     return {name for fault in faults for name in fault.tests()} - set(re.findall(r"^def (test_\w+)\(", sources, re.M))
 
 
-def figure(reporter: Any, suite: str, folder: str, faults: list[Fault]) -> str:
+def figure(reporter: Any, suite: str, folder: str, faults: list[Fault], noun: str = "faults") -> str:
     """`suite B: 20 of 20 faults, 43 ways`; a test that failed or did not run proves nothing."""
     ended = {how: _names(reporter, how, folder) for how in ("passed", "failed", "error", "skipped")}
     proven = ended["passed"] - ended["failed"] - ended["error"] - ended["skipped"]
     done = [fault for fault in faults if fault.tests() <= proven and not fault.gap]
     gaps = [fault.name for fault in faults if fault.gap]
-    said = f"suite {suite}: {len(done)} of {len(faults)} faults, {sum(len(fault.met()) for fault in done)} ways"
+    said = f"suite {suite}: {len(done)} of {len(faults)} {noun}, {sum(len(fault.met()) for fault in done)} ways"
     return said + (f"; not built: {'; '.join(gaps)}" if gaps else "")
 
 

@@ -31,19 +31,19 @@ def text(notebook: dict) -> str:
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 
-def with_table(text: str, links: str) -> str:
-    """The text with the table of the edition between its marks; `links` leads to the runbooks."""
+def with_table(text: str, lines: list[str]) -> str:
+    """The text with these lines between its marks."""
     head, mark, rest = text.partition("<!-- table -->")
     end = rest.partition("<!-- /table -->")[2]
-    lines = table.as_markdown(editions.load("seed"), links)
     return f"{head}{mark}\n" + "\n".join(lines) + f"\n<!-- /table -->{end}" if mark else text
 
 
 if __name__ == "__main__":
+    seed = editions.load("seed")
     for path in (p for folder in sys.argv[1:] for p in sorted(Path(folder).glob("*.ipynb"))):
         book = json.loads(path.read_text("utf-8"))
         for cell in book["cells"]:
             if cell["id"] == "table":
-                cell["source"] = with_table("".join(cell["source"]), "")
+                cell["source"] = with_table("".join(cell["source"]), table.coloured(table.as_markdown(seed, "")))
         path.write_text(text(tidied(book)), "utf-8")
-    README.write_text(with_table(README.read_text("utf-8"), "runbooks/"), "utf-8")
+    README.write_text(with_table(README.read_text("utf-8"), table.as_markdown(seed, "runbooks/")), "utf-8")

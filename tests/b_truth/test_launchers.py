@@ -73,8 +73,9 @@ def test_three_ways_to_run_leave_three_equal_records(desk: Desk, hand, counter: 
 
 
 def test_of_two_runs_at_once_one_is_refused_before_anything_is_sent(desk: Desk, counter: Counter) -> None:
+    """The second is another runbook: the lock is the element's."""
     first = begin_change(desk, counter, str(BINARIES / "opsguide"), *RUN, seconds=60)
-    second = desk(*RUN)
+    second = desk("run", "07", "--on", "uh-01", "-p", "path=/etc/motd", "-p", "settings=a = b", "--reason", "test")
     assert second.code == 7, second
     assert "locked" in second.out + second.err
     counter.go()

@@ -87,11 +87,16 @@ class FarDesk:
 @pytest.fixture
 def far(tmp_path: Path) -> FarDesk:
     """A desk without a lab: every run on it is refused, or fails because nothing answers."""
-    made = FarDesk(tmp_path)
-    made.write("far.yml", PLATFORM.format(folder=tmp_path))
+    return far_desk(tmp_path)
+
+
+def far_desk(folder: Path) -> FarDesk:
+    """A desk on a platform of its own in this folder."""
+    made = FarDesk(folder)
+    made.write("far.yml", PLATFORM.format(folder=folder))
     made.write("known_hosts", "")
     made.write("ssh_config", "")
-    key = tmp_path / "key"
+    key = folder / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     return made
 

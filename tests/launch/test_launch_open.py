@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -10,18 +11,31 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import FarDesk
+from .conftest import far_desk
 
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)/lab/tree/(\S+)\?token=(\S+)")
 
 
-@pytest.fixture
-def jupyter(far: FarDesk) -> Iterator[tuple[subprocess.Popen[str], int, str]]:
+@dataclass
+class Lab:
+    """A JupyterLab that runs, and the copy that it opened, as it names it."""
+
+    process: subprocess.Popen[str]
+    port: int
+    where: str
+    token: str
+    copy: Path
+
+
+@pytest.fixture(scope="module")
+def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    far = far_desk(tmp_path_factory.mktemp("far"))
     process = far.start("open", "06", "--on", "uh-01", "--no-browser", "--work", str(far.folder))
     assert process.stderr
     for line in process.stderr:
@@ -32,7 +46,7 @@ def jupyter(far: FarDesk) -> Iterator[tuple[subprocess.Popen[str], int, str]]:
         pytest.fail("JupyterLab told no address")
     try:
         wait_for(int(found[1]))
-        yield process, int(found[1]), found[3]
+        yield Lab(process, int(found[1]), found[2], found[3], far.folder / "06-restarting-processes-uh-01.ipynb")
     finally:
         process.terminate()
         process.communicate(timeout=30)
@@ -56,8 +70,20 @@ def asked(port: int, path: str, token: str = "", body: dict[str, Any] | None = N
         return json.loads(answer.read())
 
 
-def test_jupyterlab_is_reached_by_its_user_alone(jupyter: tuple[subprocess.Popen[str], int, str]) -> None:
-    process, port, token = jupyter
+def test_links_lead_to_the_runbooks_from_a_copy_anywhere_and_long_lines_are_wrapped(jupyter: Lab) -> None:
+    links = set(re.findall(r"\]\(([^)#]+\.ipynb)", jupyter.copy.read_text()))
+    assert len(links) > 2
+    for link in links:
+        there = os.path.normpath(Path(jupyter.where).parent / link)
+        assert asked(jupyter.port, f"/api/contents/{there}?content=0", jupyter.token)["type"] == "notebook"
+    told = asked(jupyter.port, "/lab/api/settings/@jupyterlab/notebook-extension:tracker", jupyter.token)
+    assert told["schema"]["properties"]["codeCellConfig"]["default"]["lineWrap"] is True
+    told = asked(jupyter.port, "/lab/api/settings/@jupyterlab/apputils-extension:notification", jupyter.token)
+    assert told["schema"]["properties"]["fetchNews"]["default"] == "false", "it would ask whether to fetch news"
+
+
+def test_jupyterlab_is_reached_by_its_user_alone(jupyter: Lab) -> None:
+    process, port, token = jupyter.process, jupyter.port, jupyter.token
     assert len(token) > 30
     assert token.encode() not in Path(f"/proc/{process.pid}/cmdline").read_bytes()
     with pytest.raises(urllib.error.HTTPError) as refused:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from opsguide.launch import holding
+from opsguide.errors import InputError
+from opsguide.launch import holding, telling
 from opsguide.record.archive import Archive
 
 from .conftest import FarDesk
@@ -192,3 +193,31 @@ def test_doctor_names_what_is_wrong(far: FarDesk) -> None:
     done = far("doctor")
     assert done.code == 2
     assert "WRONG  ssh key" in done.out
+
+
+def test_the_last_time_that_it_ended_so_on_such_an_element_is_one_query(far: FarDesk) -> None:
+    one, two = refused(far).name, refused(far).name
+    failed = far("plan", "06", "--on", "uh-01", "-p", "service=crond", "--json").json["run"]
+    refs = list(reversed(Archive(far.records).runs()))
+    for on, slug, state in (("infrastructure-host", "", ""), ("ih-01", "", ""), ("", "", "refused")):
+        assert {t["run"] for t in telling.fitting(refs, on, slug, state)} == {one, two}
+    query = ("--activity", "06", "--state", "failed")
+    assert [t["run"] for t in far("records", "--on", "user-host", *query, "--last", "1", "--json").json] == [failed]
+    assert "no such record" in far("records", "--on", "uh-02", *query).out
+    assert "1 older" in far("records", "--on", "ih-01", "--last", "1").out
+
+
+def test_a_run_is_told_as_text_and_two_are_compared(far: FarDesk) -> None:
+    one, two = (
+        far("plan", "06", "--on", name, "-p", "service=crond", "--json").json["run"] for name in ("uh-01", "uh-02")
+    )
+    text = "\n".join(telling.told(Archive(far.records), [one]))
+    assert text.startswith("far (PRACTICE)\nRestarting Processes on uh-01\n")
+    assert "changed: nothing" in text
+    lines = far("records", one, two).out.splitlines()
+    assert lines[:2] == [f"--- {one}", f"+++ {two}"]
+    assert "-Restarting Processes on uh-01" in lines
+    assert "+Restarting Processes on uh-02" in lines
+    assert telling.told(Archive(far.records), [one, one]) == ["they tell the same"]
+    with pytest.raises(InputError, match="two runs"):
+        telling.told(Archive(far.records), [one, two, one])

@@ -32,7 +32,11 @@ def text_of(notebook: dict[str, Any]) -> str:
 def test_start_here_holds_the_table_of_the_edition() -> None:
     found = MARKED.search(text_of(start_here()))
     assert found
-    assert found[1].splitlines() == table.as_markdown(SEED, "")
+    assert found[1].splitlines() == table.coloured(table.as_markdown(SEED, ""))
+    assert re.sub(r"</?span[^>]*>", "", found[1]).splitlines() == table.as_markdown(SEED, ""), "colour only adds"
+    for party in kinds.PARTIES:
+        count = sum(cell == party for cell in SEED.cells.values())
+        assert found[1].count(f'<span style="{table.LOOKS[party]}">{party}</span>') == count
 
 
 def test_readme_holds_the_table_of_the_edition() -> None:
@@ -97,6 +101,11 @@ def test_the_form_shows_a_line_that_the_command_line_understands(filled: form.Fo
     assert "Hosting Provider" in filled._said.value
 
 
+def shown(filled: form.Form) -> str:
+    (output,) = filled._made.outputs
+    return output["data"]["text/plain"]
+
+
 def test_the_form_makes_a_copy_or_says_why_not(
     filled: form.Form, far: FarDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,11 +121,11 @@ def test_the_form_makes_a_copy_or_says_why_not(
     filled._inputs["settings"].value = "a = b, c\n\nd = e"
     filled._copy.click()
     copy = far.folder / "07-editing-system-files-uh-01.ipynb"
-    assert str(copy) in filled._made.value
+    assert str(copy) in shown(filled)
     assert r'["a = b, c", "d = e"]' in "".join(json.loads(copy.read_text())["cells"][3]["source"])
     filled._inputs["path"].value = "relative"
     filled._copy.click()
-    assert "path" in filled._made.value
+    assert "path" in shown(filled)
     assert len(list(far.folder.glob("07-*"))) == 1
 
 

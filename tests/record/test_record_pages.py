@@ -1,6 +1,5 @@
 """Suite H without a browser: what the notebook and the page hold when everything in them is hostile."""
 
-import base64
 import html.parser
 import json
 import re
@@ -11,39 +10,7 @@ import pytest
 from opsguide.record import journal, notebook_page, page, story, words
 from opsguide.record.seal import seal
 from record import sample
-
-EVIL = (
-    "<script>alert(1)</script><img src=x onerror=alert(1)> ![p](http://evil.example/p.png) [l](javascript:alert(1)) "
-    '"><svg onload=alert(1)> {{ 7*7 }} </pre></style> `x` $x$ | a \x1b[31mred\x1b[0m \u202e http://evil.example/x'
-)
-PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 40).decode()
-
-
-def evil_run(root):
-    run = sample.begin(
-        root,
-        reason=EVIL,
-        parameters={EVIL: EVIL},
-        person={"name": EVIL, "uid": EVIL, "user": EVIL, "how": EVIL},
-        cell={"party": EVIL, "text": EVIL},
-        runbook={"name": EVIL, "sha256": EVIL, "matches": False},
-    )
-    write = run.journal.append
-    write("proof", element=EVIL, verdict=EVIL, evidence=[{"what": EVIL, "value": EVIL}], api=EVIL, words=EVIL)
-    write("cell", cell=1, id=EVIL, source=EVIL + "\n" + EVIL, known=False)
-    write("step", step=EVIL, attempt=1, applies=True, words=EVIL)
-    sample.send(run, 1, "change", EVIL, on=EVIL, note=EVIL, step=EVIL)
-    sample.answer(run, 1, EVIL, EVIL, state="failed", met=False, words=EVIL)
-    write("output", cell=1, kind="display", name="", text=EVIL, html="<script>alert(2)</script>", png=PNG)
-    write("output", cell=1, kind="display", name="", text="", html="<iframe src=http://evil.example>", png=EVIL)
-    write("output", cell=1, kind="error", name=EVIL, text=EVIL)
-    write("output", cell=1, kind="stream", name="stdout", text=EVIL)
-    write("planned", step=EVIL, verb="edit", on=EVIL, line=EVIL, expect_words=EVIL, words=EVIL, diff=EVIL)
-    write("refused", words=EVIL, rule=EVIL, cell={"text": EVIL}, who_may=EVIL, next=EVIL, exit=3)
-    write("open", element=EVIL, words=EVIL, undo=EVIL)
-    write("hold", element=EVIL, command=1, words=EVIL, settle=EVIL)
-    write("note", words=EVIL)
-    return seal(run, "failed", 1, EVIL)
+from record.hostile import PNG, evil_run
 
 
 class Page(html.parser.HTMLParser):
@@ -65,7 +32,7 @@ def test_nothing_in_a_hostile_page_is_active_or_fetched(tmp_path):
     found = Page((evil_run(tmp_path) / "report.html").read_text())
     allowed = {"html", "head", "meta", "title", "style", "body", "header", "p", "h1", "h2", "h3", "main", "section",
                "table", "thead", "tbody", "tr", "th", "td", "div", "article", "details", "summary", "pre", "span",
-               "img", "footer", "code", "a"}  # fmt: skip
+               "img", "footer", "code", "a", "svg", "rect"}  # fmt: skip
     assert set(found.tags) <= allowed
     assert [name for _, name, _ in found.attributes if name.startswith("on") or name in ("style", "srcset")] == []
     links = [value for _, name, value in found.attributes if name in ("src", "href")]
@@ -155,6 +122,68 @@ def test_what_is_still_open_is_said_on_top_with_the_way_to_close_it(tmp_path):
         assert f"opsguide resume {path.name} --found done|not-done --why" in text
         assert "taken back" not in text.split("Commands")[0]
     assert "NO ANSWER  nothing was written down after this; whether it took effect is not known" in report
+
+
+def lost(run):
+    """A reboot that was lost and then settled, an enabling that nobody sent, and a drain that is in force."""
+    sample.send(run, 1, "change", step="reboot")
+    sample.answer(run, 1, state="lost", exit=None)
+    run.journal.append("settled", element="uh-01", command=1, found="done", why="another boot id")
+    for number in (2, 3):
+        sample.send(run, number, "change", step="stop")
+        sample.answer(run, number)
+    sample.send(run, 4, "change", step="enable", on="hcore1")
+    sample.answer(run, 4, state="not-run", exit=None)
+    run.journal.append("open", element="hcore1", words="drained", undo="enable.sh")
+
+
+def listed(run):
+    run.journal.append("planned", step="restart", verb="change", on="uh-01", line="x", expect_words="", words="")
+    run.journal.append("planned", step="restart", verb="prove", on="uh-01", line="x", expect_words="", words="")
+
+
+def nothing(run):
+    sample.send(run, 1, "look")
+    sample.answer(run, 1)
+
+
+@pytest.mark.parametrize(
+    ("state", "mode", "did", "changed", "still"),
+    [
+        ("succeeded", "apply", sample.work, "restart on uh-01 ok", "Nothing was left open."),
+        (
+            "failed",
+            "apply",
+            lost,
+            "reboot on uh-01 lost, found done; stop on uh-01 ok (2 times); enable on hcore1 not sent",
+            "undo:    enable.sh",
+        ),
+        ("refused", "apply", lambda run: None, "nothing", "Nothing was left open."),
+        ("requested", "request", listed, "nothing; asked for: restart on uh-01", "The request is open until"),
+        ("succeeded", "plan", listed, "nothing; planned: restart on uh-01", "Nothing was left open."),
+        ("interrupted", "apply", nothing, "nothing", "Nothing was left open."),
+        ("unknown", "apply", lambda run: sample.send(run, 1, "change"), "restart on uh-01 unknown", "Nothing was left"),
+    ],
+)
+def test_the_first_screen_says_who_what_when_why_what_changed_and_what_is_open(
+    tmp_path, state, mode, did, changed, still
+):
+    run = sample.begin(tmp_path, mode=mode)
+    did(run)
+    path = seal(run, state, 1, "its words")
+    notebook = nbformat.read(path / f"{path.name}.ipynb", as_version=4).cells[0].source
+    found = Page((path / "report.html").read_text())
+    report = " ".join("".join(found.text).split("Commands")[0].split())
+    head = f"{state.upper()}: Restarting Processes on uh-01"
+    assert notebook.startswith(f"# {head}\n")
+    assert head in report
+    cell = "Restarting Processes on user host = Hosting Provider, edition seed (3fa94c81d2aa)"
+    for words in ("its words", cell, "Anna Berg", "nginx leaks memory", " ".join(still.split())):
+        assert words in report
+        assert words in " ".join(notebook.split()) or notebook_page.markdown(words) in notebook
+    assert re.search(r"\| when \| \d{4}-\d\d-\d\d .* UTC", notebook)
+    assert f"| changed | {notebook_page.markdown(changed)} |" in notebook
+    assert f"changed{changed}" in report
 
 
 def parts(events):

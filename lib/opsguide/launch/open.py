@@ -1,8 +1,11 @@
 """`opsguide open`: a filled copy of a runbook, in JupyterLab.
 
 - JupyterLab listens on loopback, with a token that stands on no command line; kernels are on Unix sockets.
-- It asks nobody on the network for news or updates.
+- It asks nobody on the network for news or updates, and nobody at the desk whether it should.
 - What the user has configured for JupyterLab otherwise stays; these settings win over it.
+- Long lines of a cell are wrapped, so that a command is seen whole, and a dark desktop gets a dark JupyterLab; what the
+  user has chosen in JupyterLab's settings wins over both.
+- It serves the folder that holds both the copy and the runbooks, so that the links between them work.
 """
 
 from __future__ import annotations
@@ -28,6 +31,11 @@ from opsguide.launch.setting import Command, Setting, edition_of, pass_setting
 from opsguide.launch.table import is_here
 
 START = "start-here.ipynb"
+VIEW = {
+    "@jupyterlab/notebook-extension:tracker": {"codeCellConfig": {"lineWrap": True}},
+    "@jupyterlab/apputils-extension:themes": {"adaptive-theme": True},
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+}
 
 
 @click.command("open", cls=Command)
@@ -82,14 +90,16 @@ def made(setting: Setting, activity: str | None, given: dict[str, giving.Given],
 
 def start(setting: Setting, copy: Path, no_browser: bool) -> None:
     """Become JupyterLab, on this copy; does not return."""
-    home = places.home()
-    root = home if copy.is_relative_to(home) else copy.parent
+    copy = copy.absolute()
+    root = Path(os.path.commonpath([places.home().absolute(), copy.parent]))
     port, token = _free_port(), secrets.token_urlsafe(32)
     settings = _settings(root, port, token)
     where = quote(str(copy.relative_to(root)))
     click.echo(f"address: http://127.0.0.1:{port}/lab/tree/{where}?token={token}", err=True)
     words = [sys.executable, "-m", "jupyterlab", f"--config={settings}", str(copy)]
-    environment = {**setting.environment(), "JUPYTER_RUNTIME_DIR": str(_runtime())}
+    runtime = _runtime()
+    config = os.pathsep.join(filter(None, [str(_view(runtime)), os.environ.get("JUPYTER_CONFIG_PATH")]))
+    environment = {**setting.environment(), "JUPYTER_RUNTIME_DIR": str(runtime), "JUPYTER_CONFIG_PATH": config}
     sys.stdout.flush()
     os.execve(sys.executable, [*words, *(["--no-browser"] if no_browser else [])], environment)
 
@@ -98,6 +108,14 @@ def _runtime() -> Path:
     """A short path: Unix sockets lie in it, and their paths may not be longer than 107 bytes."""
     folder = wire.folder() / "jupyter"
     folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _view(folder: Path) -> Path:
+    """A folder on JupyterLab's path of settings, with our defaults of how it looks."""
+    place = folder / "labconfig" / "default_setting_overrides.json"
+    place.parent.mkdir(mode=0o700, exist_ok=True)
+    place.write_text(json.dumps(VIEW), "utf-8")
     return folder
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import sys
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from opsguide.launch import given as giving
 from opsguide.launch import holding
 from opsguide.launch.asked import Asked
 from opsguide.launch.columns import aligned
-from opsguide.launch.complete import runs
+from opsguide.launch.complete import activities, elements, runs
 from opsguide.launch.run import running_options
 from opsguide.launch.setting import Command, Setting, json_option, pass_setting, print_json, print_lines, saying
 from opsguide.record import batch_orphans, batches, handoffs
@@ -29,18 +30,32 @@ RUNNING = "RUNNING"
 
 
 @click.command("records", cls=Command)
+@click.argument("named", metavar="[RUN] [RUN]", nargs=-1, shell_complete=runs)
+@click.option("--on", metavar="ELEMENT|KIND", shell_complete=elements, help="Only on this element, or this kind.")
+@click.option("--activity", metavar="ACTIVITY", shell_complete=activities, help="Only of this activity.")
+@click.option("--state", metavar="STATE", help="Only those that ended so: failed, succeeded, unknown, requested …")
 @click.option("--last", type=click.IntRange(1), metavar="N", help=f"The newest N [default: {SHOWN}; with --json all].")
 @click.option("--all", "everything", is_flag=True, help="All of them.")
 @json_option
 @pass_setting
-def records_command(setting: Setting, last: int | None, everything: bool, as_json: bool) -> None:
-    """The runs on record, newest first: how each ended, what, where, who, when."""
-    from opsguide.record.summary import summary
+def records_command(
+    setting: Setting, named: tuple[str, ...], on: str | None, activity: str | None, state: str | None,
+    last: int | None, everything: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """The runs on record, newest first: how each ended, what, where, who, when.
 
+    With RUN: that run from beginning to end, as text. With two: what the second has otherwise than the first.
+    """
+    from opsguide.launch import telling
+
+    if named:
+        return print_lines(telling.told(Archive(setting.records()), named))
+    slug = setting.edition().activity(activity).slug if activity else ""
     found = list(reversed(Archive(setting.records()).runs()))
     count = last or (len(found) if everything or as_json else SHOWN)
     asked = handoffs.of_runs(setting.records())
-    told = [summary(ref.path) | _handoff(asked.get(ref.run)) for ref in found[:count]]
+    fitting = telling.fitting(found, on or "", slug, state or "")
+    told = [one | _handoff(asked.get(one["run"])) for one in islice(fitting, count)]
     if as_json:
         return print_json(told)
     rows: list[tuple[str, ...]] = [("when", "state", "activity", "element", "mode", "who", "run", "hand-off")]
@@ -51,8 +66,11 @@ def records_command(setting: Setting, last: int | None, everything: bool, as_jso
         )
         for t in told
     ]
-    left = [f"… {len(found) - count} older: --all"] if len(found) > count else []
-    print_lines([*aligned(rows), *left] if told else [f"no record in {setting.records()}"])
+    narrowed = bool(on or activity or state)
+    left = sum(1 for _ in fitting) if narrowed else len(found) - len(told)
+    more = [f"… {left} older: --all"] if left else []
+    such = " such" if narrowed else ""
+    print_lines([*aligned(rows), *more] if told else [f"no{such} record in {setting.records()}"])
     return None
 
 

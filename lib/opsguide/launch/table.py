@@ -11,6 +11,11 @@ from opsguide.guide.editions import Activity, Edition, moved
 from opsguide.guide.kinds import KINDS
 from opsguide.launch.columns import aligned
 
+LOOKS = {
+    kinds.PROVIDER: "background-color:#d3f0dc;color:#0b4a1e",
+    kinds.OPERATIONS: "background-color:#fde2c4;color:#6b3a00",
+    kinds.NOT_APPLICABLE: "color:#767e88",
+}
 HEADS = ("User Host", "Infrastructure Host", "Infrastructure Container", "End-User Container")
 
 
@@ -60,6 +65,13 @@ def as_markdown(edition: Edition, links: str = "runbooks/", here: Callable[[Acti
         name = f"[{a.title}]({links}{a.runbook})" if here(a) else f"{a.title} (comes later)"
         rows.append(f"| {a.number:02d} | {name} | {' | '.join(_cells(edition, a))} |")
     return rows
+
+
+def coloured(lines: list[str]) -> list[str]:
+    """The markdown table with each party in its colour, for JupyterLab; where styles are dropped it reads the same."""
+    for party, look in LOOKS.items():
+        lines = [line.replace(f"| {party} ", f'| <span style="{look}">{party}</span> ') for line in lines]
+    return lines
 
 
 def differences(old: Edition, new: Edition) -> list[dict[str, str]]:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from opsguide import places
 from opsguide.errors import InputError
@@ -95,7 +98,7 @@ class Form:
         self._fields = widgets.VBox()
         self._said, self._line = widgets.HTML(), widgets.Textarea(disabled=True, layout={"width": "60em"})
         self._copy = widgets.Button(description="Make a filled copy")
-        self._made = widgets.HTML()
+        self._made = widgets.Output()
         self._known: list[dict[str, Any]] = []
         self._inputs: dict[str, Any] = {}
         rows = [self._row("activity", self._activity, ""), self._row("element", self._element, "")]
@@ -138,10 +141,15 @@ class Form:
 
     def _on_copy(self, button: Any) -> None:
         try:
-            path = copied(self._activity.value, self._known, self.values())
-            self._made.value = f"open this copy from the file browser: <code>{html.escape(path)}</code>"
+            path = Path(copied(self._activity.value, self._known, self.values()))
+            link = f"open this copy: [{path.name}]({quote(os.path.relpath(path))})"
+            self._show({"text/markdown": link, "text/plain": f"open this copy: {path}"})
         except InputError as error:
-            self._made.value = "<br>".join(html.escape(line) for line in error.lines())
+            self._show({"text/plain": "\n".join(error.lines())})
+
+    def _show(self, data: dict[str, str]) -> None:
+        """In the place below the button; JupyterLab follows a link in Markdown, and none in a widget's HTML."""
+        self._made.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
 
     def _input(self, known: dict[str, Any]) -> Any:
         widgets, default = self._widgets, known["default"]
@@ -156,8 +164,9 @@ class Form:
         return (widgets.Textarea if known["lines"] else widgets.Text)(value=default)
 
     def _row(self, name: str, field: Any, help: str) -> Any:
-        label = self._widgets.Label(name, layout={"width": "8em"})
-        return self._widgets.HBox([label, field, self._widgets.Label(help)])
+        label = self._widgets.Label(name, layout={"flex": "0 0 9em"})
+        field.layout.flex, field.layout.width = "0 0 auto", "22em"
+        return self._widgets.HBox([label, field, self._widgets.HTML(html.escape(help))])
 
 
 def _is_here(activity: dict[str, Any]) -> bool:

@@ -2,8 +2,8 @@
 
 - All text is shown as text: markdown of a value is escaped, ANSI and control characters are made visible,
   HTML that a cell displayed is left out for its text. Pictures are PNG only.
-- It names a kernel that does not exist, so that opening it starts nothing: a record is to be read, not to
-  be run.
+- It names a kernel and a language that do not exist, so that opening it starts nothing (JupyterLab starts the one
+  kernel of a language that it knows): a record is to be read, not to be run.
 - The same events give the same bytes.
 It is written without the nbformat library, whose import alone takes longer than a run; a test validates it
 with it.
@@ -21,7 +21,8 @@ from typing import Any
 from opsguide.record import facts, story, visible, words
 
 Event = Mapping[str, Any]
-KERNEL = {"name": "opsguide-record", "display_name": "a record, not to be run", "language": "python"}
+KERNEL = {"name": "opsguide-record", "display_name": "a record, not to be run", "language": "record"}
+LANGUAGE = {"name": "record", "codemirror_mode": "python"}
 ACTIVE = re.compile(r"([\\`*_{}\[\]()<>#+!|~$&:@^=])")
 PNG = b"\x89PNG\r\n\x1a\n"
 PICTURE = 4_000_000
@@ -37,7 +38,7 @@ def render(intent: Event, events: Sequence[Event]) -> bytes:
 
 
 def _notebook(cells: list[dict[str, Any]]) -> bytes:
-    metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}, "opsguide": {"record": 1}}
+    metadata = {"kernelspec": KERNEL, "language_info": LANGUAGE, "opsguide": {"record": 1}}
     notebook = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
     text = json.dumps(notebook, ensure_ascii=False, indent=1, default=str)
     return (text + "\n").encode("utf-8", "backslashreplace")
@@ -69,7 +70,7 @@ def header(told: story.Story) -> str:
 def still_open(told: story.Story) -> list[str]:
     """What was still open or held at the end, and how to close it, as markdown."""
     if not told.open:
-        return ["Nothing was left open."]
+        return [story.NOTHING_OPEN[told.state == "requested"]]
     context = words.Context(told.intent)
     lines = [line for event in told.open for line in words.lines(event, context)]
     return ["## Still open at the end of this run", "", *(f"    {line}" for line in lines)]

@@ -2,7 +2,7 @@
 
 - Everything that comes from elsewhere is escaped by the template engine and shown as text; the page holds
   no script and its content security policy lets none run and nothing be fetched.
-- Colour repeats what the words say and never says it alone.
+- Colour repeats what the words say and never says it alone; so do the bars that show when a command ran.
 - A page that cannot be rendered does not keep a record from being sealed: a plain one says so instead.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,9 +45,13 @@ def render(intent: Event, events: Sequence[Event]) -> bytes:
         title=facts.title(intent),
         words=visible.one_line(told.end.get("words") or ""),
         exit=told.end.get("exit"),
+        wrong=next((c.send.get("command") for c in reversed(told.commands.values()) if tone(c) == "bad"), None)
+        if told.state in ("failed", "unknown", "interrupted")
+        else None,
+        nothing_open=story.NOTHING_OPEN[told.state == "requested"],
         facts=told.facts(),
         open=[line for event in told.open for line in toned(words.lines(event, context))],
-        commands=[row(command) for command in told.commands.values()],
+        commands=[row(command) | bar for command, bar in zip(told.commands.values(), bars(told), strict=True)],
         parts=[part(told, piece) for piece in told.parts],
         run=visible.one_line(intent.get("run") or ""),
     )
@@ -77,7 +82,37 @@ def row(command: story.Command) -> dict[str, Any]:
         "exit": "" if answer.get("exit") is None else visible.one_line(answer.get("exit")),
         "took": answers.seconds(answer.get("seconds")) if answer else "",
         "tries": len(command.tried) + 1,
+        "tone": tone(command),
     }
+
+
+def tone(command: story.Command) -> str:
+    """The colour of a command's bar: what went wrong, what changed, what was proved; a look has none."""
+    if command.state != "ok" or command.answer.get("met") is False:
+        return "bad"
+    return {"change": "loud", "edit": "loud", "prove": "ok"}.get(str(command.send.get("verb")), "plain")
+
+
+def bars(told: story.Story) -> list[dict[str, float]]:
+    """For each command where its bar begins and how long it is, in percent of the time from the first to the last."""
+    spans = [(_moment(c.send), _moment(c.answer) or _moment(c.send)) for c in told.commands.values()]
+    known = [(first, last) for first, last in spans if first]
+    begin = min((first for first, _ in known), default=0.0)
+    whole = max((last for _, last in known), default=0.0) - begin
+    return [_bar(first - begin, last - begin, whole) if first else _bar(0, 0, 0) for first, last in spans]
+
+
+def _bar(first: float, last: float, whole: float) -> dict[str, float]:
+    """At least 2 % long, so that a quick command is seen, and never over the end."""
+    size = min(100.0, max(2.0, 100 * (last - first) / whole)) if whole > 0 else 100.0
+    return {"begins": round(min(100 * first / whole if whole > 0 else 0.0, 100 - size), 1), "lasts": round(size, 1)}
+
+
+def _moment(event: Event) -> float:
+    try:
+        return datetime.fromisoformat(str(event.get("at"))).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def part(told: story.Story, piece: story.Part) -> dict[str, Any]:

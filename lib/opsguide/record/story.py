@@ -22,6 +22,10 @@ Event = Mapping[str, Any]
 NOTHING: Event = MappingProxyType({})
 KNOWN = frozenset({"ok", "failed", "refused", "not-run"})
 SAME = ("step", "verb", "on", "line")
+NOTHING_OPEN = (
+    "Nothing was left open.",
+    "Nothing was left open on the element. The request is open until its hand-off is confirmed or withdrawn.",
+)
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,22 @@ class Story:
         return str(self.end.get("state") or "running")
 
     def facts(self) -> list[tuple[str, str]]:
-        """The facts of the intent, and when."""
-        return [*facts.facts(self.intent)[:5], ("when", when(self.intent.get("at"), self.end.get("at"))),
-                *facts.facts(self.intent)[5:]]  # fmt: skip
+        """The facts of the intent, with when, and what was changed."""
+        told = facts.facts(self.intent)
+        return [*told[:5], ("when", when(self.intent.get("at"), self.end.get("at"))), ("changed", self.changed()),
+                *told[5:]]  # fmt: skip
+
+    def changed(self) -> str:
+        """`restart on uh-01 ok; enable on hcore1 failed`, or `nothing`; then what was only listed."""
+        events = [event for part in self.parts for event in part.events]
+        found = {e.get("command"): e.get("found") for e in events
+                 if e.get("type") == "settled" and e.get("run") in (None, "", self.intent.get("run"))}  # fmt: skip
+        sent = [c for c in self.commands.values() if c.send.get("verb") in answers.CHANGING]
+        said = _counted(f"{_place(c.send)} {_ended(c, found.get(c.send.get('command')))}" for c in sent)
+        changing = (e for e in events if e.get("type") == "planned" and e.get("verb") in answers.CHANGING)
+        listed = _counted(_place(event) for event in changing)
+        how = {"plan": "planned", "request": "asked for"}.get(str(self.intent.get("mode")), "listed")
+        return "; ".join([said or "nothing", *([f"{how}: {listed}"] if listed else [])])
 
 
 def tell(intent: Event, events: Sequence[Event]) -> Story:
@@ -164,6 +181,22 @@ def when(start: object, end: object) -> str:
         return f"{visible.one_line(start)} to {visible.one_line(end or 'now')}"
     until = f"{last:%H:%M:%S}" if first.date() == last.date() else f"{last:%Y-%m-%d %H:%M:%S}"
     return f"{first:%Y-%m-%d %H:%M:%S} to {until} UTC ({took})"
+
+
+def _place(event: Event) -> str:
+    """`restart on uh-01`: the step of a change and its element."""
+    return f"{visible.one_line(event.get('step') or '')} on {visible.one_line(event.get('on') or '')}"
+
+
+def _ended(command: Command, found: object) -> str:
+    """`ok`, `not sent`, or `lost, found done` once it was settled."""
+    state = "not sent" if command.state in ("refused", "not-run") else visible.one_line(command.state)
+    return f"{state}, found {visible.one_line(found).replace('-', ' ')}" if found else state
+
+
+def _counted(texts: Iterable[str]) -> str:
+    """Each text once, with its count where it came more often."""
+    return "; ".join(f"{text} ({n} times)" if n > 1 else text for text, n in Counter(texts).items())
 
 
 def _struck(left: Counter[str], line: str) -> bool:
