@@ -219,6 +219,37 @@ def test_cells_are_told_in_order_and_one_without_an_end_was_interrupted(tmp_path
     assert told.state == "running"
 
 
+def test_a_report_leads_from_its_verdict_to_what_went_wrong_and_the_error_stands_out(tmp_path):
+    run = sample.begin(tmp_path)
+    run.journal.append("cell", cell=1, id="a", source="x", known=True)
+    for number, state in ((1, "ok"), (2, "failed"), (3, "ok")):
+        sample.send(run, number)
+        sample.answer(run, number, state=state, met=state == "ok")
+    run.journal.append("output", cell=1, kind="error", name="FailedError", text="FailedError: no\n  next:    look")
+    path = seal(run, "failed", 1, "step restart failed")
+    report = (path / "report.html").read_text()
+    assert '<a href="#c2">see command 2</a>' in report
+    assert '<span class="bad">! FailedError: no</span>\n<span class="plain">!   next:    look</span>' in report
+    assert report.count('<rect class="bad"') == 1
+    assert "see command" not in (sample.sealed(tmp_path) / "report.html").read_text()
+
+
+def test_a_bar_shows_when_a_command_ran_and_how_long(tmp_path):
+    run = sample.begin(tmp_path)
+    sample.send(run, 1)
+    sample.send(run, 2, "change")
+    told, _ = parts(journal.read(run.path))
+    at = [
+        {**c.send, "at": f"2026-01-01T00:00:{second:02}.000Z"}
+        for c, second in zip(told.commands.values(), (0, 10), strict=True)
+    ]
+    end = {"at": "2026-01-01T00:00:40.000Z"}
+    told.commands.update({1: story.Command(at[0], {}), 2: story.Command(at[1], end)})
+    assert page.bars(told) == [{"begins": 0.0, "lasts": 2.0}, {"begins": 25.0, "lasts": 75.0}]
+    told.commands.update({1: story.Command({"at": "never"}, {}), 2: story.Command(at[1], {})})
+    assert page.bars(told) == [{"begins": 0.0, "lasts": 100.0}] * 2
+
+
 def test_cells_that_are_not_the_repositorys_are_marked(tmp_path):
     run = sample.begin(tmp_path)
     run.journal.append("cell", cell=1, id="extra", source="print(1)", known=False)

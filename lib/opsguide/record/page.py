@@ -119,10 +119,7 @@ def part(told: story.Story, piece: story.Part) -> dict[str, Any]:
     """A cell, or what stands between two cells, for the template."""
     blocks = story.blocks(told, piece)
     said = [line for _, lines in blocks for line in lines]
-    outputs = [
-        {"lines": toned(words.lines({**event, "png": ""})), "png": picture(event)}
-        for event in story.printed(piece, said)
-    ]
+    outputs = [{"lines": output(event), "png": picture(event)} for event in story.printed(piece, said)]
     return {
         "head": (story.head(piece) or ["outside of any cell"])[0],
         "marked": bool(piece.cell) and bool(words.cell_mark(piece.cell)),
@@ -131,6 +128,16 @@ def part(told: story.Story, piece: story.Part) -> dict[str, Any]:
         "outputs": outputs,
         "foot": story.foot(piece),
     }
+
+
+def output(event: Event) -> list[tuple[str, str]]:
+    """What a cell showed; the lines of an error stand out, its first most of all."""
+    lines = words.lines({**event, "png": ""})
+    return (
+        [("plain" if n else "bad", line) for n, line in enumerate(lines)]
+        if event.get("kind") == "error"
+        else toned(lines)
+    )
 
 
 def toned(lines: Sequence[str]) -> list[tuple[str, str]]:
