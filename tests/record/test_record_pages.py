@@ -174,13 +174,13 @@ def test_the_first_screen_says_who_what_when_why_what_changed_and_what_is_open(
     notebook = nbformat.read(path / f"{path.name}.ipynb", as_version=4).cells[0].source
     found = Page((path / "report.html").read_text())
     report = " ".join("".join(found.text).split("Commands")[0].split())
-    head = f"{state.upper()}: Restarting Processes on uh-01"
-    assert notebook.startswith(f"# {head}\n")
+    head = f"{state.upper()}{' (plan)' if mode == 'plan' else ''}: Restarting Processes on uh-01"
+    assert notebook.startswith(f"# {notebook_page.markdown(head)}\n".replace("\\:", ":"))
     assert head in report
     cell = "Restarting Processes on user host = Hosting Provider, edition seed (3fa94c81d2aa)"
-    for words in ("its words", cell, "Anna Berg", "nginx leaks memory", " ".join(still.split())):
-        assert words in report
-        assert words in " ".join(notebook.split()) or notebook_page.markdown(words) in notebook
+    for said in ("its words", cell, "Anna Berg", "nginx leaks memory", " ".join(still.split())):
+        assert said in report
+        assert said in " ".join(notebook.split()) or notebook_page.markdown(said) in notebook
     assert re.search(r"\| when \| \d{4}-\d\d-\d\d .* UTC", notebook)
     assert f"| changed | {notebook_page.markdown(changed)} |" in notebook
     assert f"changed{changed}" in report

@@ -55,7 +55,7 @@ def header(told: story.Story) -> str:
     """What stands on top, as markdown: the verdict, the platform, the facts, what is still open."""
     rows = [f"| {label} | {markdown(text)} |" for label, text in told.facts()]
     lines = [
-        f"# {markdown(told.state.upper())}: {markdown(facts.title(told.intent))}",
+        f"# {markdown(told.verdict)}: {markdown(facts.title(told.intent))}",
         "",
         f"**{markdown(facts.platform(told.intent))}** {markdown(str(told.end.get('words') or ''))}",
         "",

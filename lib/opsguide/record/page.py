@@ -41,6 +41,7 @@ def render(intent: Event, events: Sequence[Event]) -> bytes:
     html = template().render(
         policy=POLICY,
         state=told.state,
+        verdict=told.verdict,
         platform=facts.platform(intent),
         title=facts.title(intent),
         words=visible.one_line(told.end.get("words") or ""),

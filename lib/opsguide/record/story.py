@@ -74,6 +74,11 @@ class Story:
         """The state of the run, `running` before its end."""
         return str(self.end.get("state") or "running")
 
+    @property
+    def verdict(self) -> str:
+        """The state in capitals; a plan that succeeded has only looked, and says so."""
+        return self.state.upper() + (" (plan)" if self.intent.get("mode") == "plan" else "")
+
     def facts(self) -> list[tuple[str, str]]:
         """The facts of the intent, with when, and what was changed."""
         told = facts.facts(self.intent)
