@@ -7,7 +7,7 @@ import re
 import nbformat
 import pytest
 
-from opsguide.record import journal, notebook_page, page, story, words
+from opsguide.record import journal, notebook_page, page, story
 from opsguide.record.seal import seal
 from record import sample
 from record.hostile import PNG, evil_run
@@ -191,16 +191,6 @@ def parts(events):
     return told, [(part.cell.get("cell"), part.state) for part in told.parts]
 
 
-def transcript(told):
-    """All parts of a run as lines, as both pages show them."""
-    lines = []
-    for part in told.parts:
-        said = [line for _, piece in story.blocks(told, part) for line in piece]
-        shown = [line for event in story.printed(part, said) for line in words.lines(event)]
-        lines += [*story.head(part), *said, *shown, *story.foot(part)]
-    return lines
-
-
 def test_cells_are_told_in_order_and_one_without_an_end_was_interrupted(tmp_path):
     run = sample.begin(tmp_path)
     for number, end in ((1, "ok"), (2, None), (3, "error")):
@@ -212,11 +202,11 @@ def test_cells_are_told_in_order_and_one_without_an_end_was_interrupted(tmp_path
     sample.send(run, 9)
     told, found = parts(journal.read(run.path))
     assert found == [(None, ""), (1, "ok"), (2, "interrupted"), (3, "error"), (None, "")]
-    text = "\n".join(transcript(told))
+    text = "\n".join(story.transcript(told))
     assert "[2] interrupted: this cell never ended" in text
     assert "[3] error after 1 s" in text
     assert text.count("NO ANSWER") == 3
-    assert told.state == "running"
+    assert text.endswith("RUNNING  this run has not ended")
 
 
 def test_a_report_leads_from_its_verdict_to_what_went_wrong_and_the_error_stands_out(tmp_path):
@@ -268,7 +258,7 @@ def test_tries_of_one_check_are_told_once_with_the_last_answer(tmp_path):
     sample.send(run, 4, "prove", **{"try": 1})
     sample.answer(run, 4, "answer 4\n", met=True)
     told, _ = parts(journal.read(run.path))
-    text = transcript(told)
+    text = story.transcript(told)
     assert len(told.commands) == 2
     assert [line for line in text if line.startswith("  answer")] == ["  answer 3", "  answer 4"]
     assert "exit 0 in 1.2 s, 3 tries" in text
@@ -284,7 +274,7 @@ def test_what_the_kernel_printed_is_not_told_twice(tmp_path):
     )
     run.journal.append("cell-end", cell=1, state="ok", seconds=1)
     told, _ = parts(journal.read(run.path))
-    text = transcript(told)
+    text = story.transcript(told)
     assert (text.count("$ ssh x"), text.count("  active"), text.count("  mine")) == (1, 1, 1)
 
 

@@ -177,6 +177,17 @@ def printed(part: Part, told: Sequence[str]) -> list[Event]:
     return found
 
 
+def transcript(story: Story) -> list[str]:
+    """The whole run as plain text for a terminal."""
+    lines = [facts.platform(story.intent), facts.title(story.intent)]
+    lines += [f"  {label + ':':9}{text}" for label, text in story.facts()]
+    for part in story.parts:
+        told = [line for _, piece in blocks(story, part) for line in piece]
+        shown = [line for event in printed(part, told) for line in words.lines(event)]
+        lines += [*head(part), *told, *shown, *foot(part)]
+    return [*lines, *(words.lines(story.end) if story.end else ["RUNNING  this run has not ended"])]
+
+
 def when(start: object, end: object) -> str:
     """`2026-03-01 02:03:04 to 02:04:10 UTC (1 min 6 s)`."""
     try:
