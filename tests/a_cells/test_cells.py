@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from pathlib import Path
@@ -118,6 +119,9 @@ def test_a_file_in_a_container_becomes_a_request_and_nothing_changes(desk: Desk,
     request = json.loads((record.path / "request.json").read_text())
     assert request["evidence"]
     assert "+owner = you" in request["wanted"][0]["diff"]
+    (test,) = request["acceptance"]
+    wanted = hashlib.sha256(before + b"owner = you\n").hexdigest()
+    assert ("sha256sum /etc/motd" in test["check"], test["expect"]) == (True, f'says "{wanted}"')
     assert "Jelastic" in (record.path / "request.md").read_text()
 
 

@@ -56,7 +56,7 @@ def fire(lab) -> None:
 
 def test_a_new_file_is_shown_by_its_plan_and_made_by_its_run(desk: Desk, lab, as_built) -> None:
     path = lab.host_root("uh-01") / CRON[1:]
-    plan = asked(desk, CRON, f"content={LINE}", verb="plan")
+    plan = asked(desk, CRON, f"content={LINE.strip()}", verb="plan")  # cron passes over a last line without its end
     assert plan.code == 0, plan
     assert "--- /dev/null" in plan.out
     assert f"+{LINE.strip()}" in plan.out
@@ -122,6 +122,8 @@ def test_a_name_is_found_afterwards(desk: Desk, lab, as_built) -> None:
     [
         ("/etc/hosts", "# a\n\n127.0.0.1 localhost\nfe80::1%eth0\thost\n::1 localhost # here\n", "owner = me"),
         ("/etc/hosts", "127.0.0.1 localhost\n", "192.0.2.1"),
+        (CRON, "# a\n\nMAILTO=ops\n*/5 0-3 * jan mon-fri root /bin/a -x\n@daily root /bin/b\n", "17 3 * * * /bin/true"),
+        (CRON, LINE, "17 3 * * root /bin/true"),
         ("/etc/resolv.conf", "# a\n\nsearch a.example\nnameserver ::1\noptions rotate\n; b\n", "nameserver=::1"),
         (SYSCTL, "# a\n\nvm.swappiness=10\nnet.ipv4.conf.eth0/100.mtu = 1\n; b\n", "vm.swappiness"),
         (SYSCTL, "vm.swappiness = 10\n", "net.ipv4.conf.*.rp_filter = 1"),

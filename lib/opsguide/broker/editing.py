@@ -1,10 +1,13 @@
-"""edit: the difference is shown in every mode; in apply it is made: see edits."""
+"""edit: the difference is shown in every mode; in apply it is made: see edits.
+
+The acceptance test of a request is the digest of the new file, where the scope has the look that asks for it.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from opsguide.broker import edits, pins
+from opsguide.broker import edits, pins, proving
 from opsguide.broker.work import Work
 from opsguide.errors import FailedError, UnknownError
 
@@ -16,6 +19,10 @@ def edit(work: Work, request: dict[str, Any]) -> None:
     event = work.commands.write("planned", **plan.planned())
     work.listed.append(event)
     work.commands.show(event)
+    look = f"sha256sum {request['what'].get('command')}"
+    if work.mode == "request" and work.grounds.scope.find(look, "look", work.grounds.kind):
+        expect = {"name": "says", "args": [event["new"]], "exit": 0}
+        proving.prove(work, {**request, "what": {"command": look}, "expect": expect})
     if work.mode != "apply" or not plan.diff:
         return
     if work.follow.plan:
