@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from desk import REPOSITORY, Desk
-from opsguide.guide import scopes, slots
+from opsguide.guide import entries, scopes, slots
 
 SAMPLE = "sha256sum {sample}"
 BACKUP = scopes.load("backup-and-restore")
@@ -86,7 +86,7 @@ def platform(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def sent(platform: Path, entry: scopes.Entry, files: str) -> subprocess.CompletedProcess[str]:
+def sent(platform: Path, entry: entries.Entry, files: str) -> subprocess.CompletedProcess[str]:
     values = {"uuid": "7", "ctid": "7", "files": files, "store": f"{platform}/store", "backup": "b1"}
     argv = [slots.fill(token, values) for token in entry.tokens()]
     path = {"PATH": f"{platform}:{os.environ['PATH']}"}
@@ -96,7 +96,7 @@ def sent(platform: Path, entry: scopes.Entry, files: str) -> subprocess.Complete
 @pytest.mark.parametrize("files", ["/out", "/beside"])
 @pytest.mark.parametrize("entry", IN_A_CONTAINER, ids=lambda e: e.verb + " at " + e.at)
 def test_a_folder_that_leads_out_of_the_container_is_read_by_no_line_of_24(
-    platform: Path, entry: scopes.Entry, files: str
+    platform: Path, entry: entries.Entry, files: str
 ) -> None:
     """The owner of a container makes such a link; the line runs as root of the host."""
     (platform / "store/digests/b1").write_text("")
