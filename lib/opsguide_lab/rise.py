@@ -12,6 +12,7 @@ Rules:
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 from pathlib import Path
@@ -81,6 +82,9 @@ def _heal(host: Host) -> bool:
     if host.name in elements.faults():
         elements.fault(host.name, "")
     elements.free_disk(host.name)
+    last = hosts.leader(host.name)
+    if _goes_down(host) and not hosts.wait(lambda: hosts.leader(host.name) != last, PATIENCE):
+        return False
     if not hosts.wait(lambda: hosts.leader(host.name) != 0, 10):
         return False
     if not hosts.wait(lambda: _sshd_listens(host), 0.5):
@@ -95,6 +99,13 @@ def _heal(host: Host) -> bool:
         for one in (c for c in down if not hosts.container_leader(c)):
             elements.inside(host.name, ["vzctl", "start", str(one.ctid)])
     return hosts.key_answers(host) and all(map(hosts.container_leader, topology.containers_on(host.name)))
+
+
+def _goes_down(host: Host) -> bool:
+    """Whether the host is on its way to another boot, or off: what is mended now would not last."""
+    with contextlib.suppress(LabError):
+        return elements.inside(host.name, ["systemctl", "is-system-running"]).stdout.strip() == "stopping"
+    return False
 
 
 def _restore_certificates(host: Host) -> None:
