@@ -67,7 +67,7 @@ def test_the_request_holds_limit_sample_and_ages_and_nothing_is_stored(desk: Des
 def test_files_are_counted_only_where_that_was_allowed_and_what_cannot_be_decided_is_said(desk: Desk, lab: Any) -> None:
     inside(lab, "mkdir /srv/nginx; echo 'client_max_body_size 77m;' > /srv/nginx/own.conf")
     wish = given(measure=False, size="99G", wanted_mb=150, exports="", probe="", sample="", public_name="")
-    wish |= {"config_keys": "jelastic.max_upload_size, jelastic.upload_max", "nginx": ["/srv/none", "/srv/nginx"]}
+    wish |= {"config_keys": "jelastic.max_upload_size, jelastic.upload_max,", "nginx": ["/srv/none", "/srv/nginx"]}
     assert stepped(desk, BOOK, **wish) is None
     asked = request_of(desk)
     found = [e["answer"] for e in asked["evidence"] if "client_max_body_size" in e["command"]]
