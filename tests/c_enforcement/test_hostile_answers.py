@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from desk import Desk
-from launchers import USUAL, papermill
+from launchers import OURS, USUAL, papermill
 
 pytestmark = pytest.mark.lab
 ACT = set("\x1b\x07\x9b\u202e\x7f\r")
@@ -29,6 +29,18 @@ def hostile(lab: Any) -> Iterator[None]:
     yield
     place.unlink()
     (place.parent / "df.says").unlink()
+
+
+def test_a_run_whose_reader_goes_comes_to_its_end(desk: Desk, lab: Any) -> None:
+    process = desk.start(*OURS)
+    assert process.stdout
+    assert process.stdout.readline() == "lab (PRACTICE)\n"
+    process.stdout.close()
+    assert (process.wait(60), desk.record().state) == (0, "succeeded")
+    assert len(desk.record().sent("change")) == 1
+    assert process.stderr
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
 
 
 def texts(value: Any) -> Iterator[str]:

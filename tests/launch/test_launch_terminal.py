@@ -141,9 +141,10 @@ from opsguide.launch import cli
 def waits(prog_name):
     try:
         signal.raise_signal(signal.SIGINT)
-    finally:
-        if len(sys.argv) > 1:
+    except Exception as stopped:
+        if "again" in sys.argv:
             signal.raise_signal(signal.SIGINT)
+        raise RuntimeError("as Python tells of it in the midst of a class") from stopped
 cli.cli = waits
 cli.main()
 """

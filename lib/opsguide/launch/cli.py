@@ -6,6 +6,7 @@ Exit codes: 0 succeeded, 1 failed, 2 bad input or set-up, 3 belongs to Jelastic 
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from importlib import import_module
@@ -37,6 +38,13 @@ COMMANDS = {
     "lab": ("lab", "The practice platform: up, down, status, reset."),
     "doctor": ("doctor", "What is missing here, and what the set-up protects."),
     "completion": ("completion", "Shell completion for bash, zsh or fish."),
+}
+
+MEND = {
+    errno.ENOENT: "is it there? opsguide doctor, from another folder",
+    errno.EACCES: "mend its rights, or be who it belongs to",
+    errno.ENOSPC: "make room",
+    errno.EROFS: "it is read-only: name another place",
 }
 
 
@@ -86,13 +94,19 @@ def _run() -> int:
             cli(prog_name="opsguide")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-    except OpsguideError as error:
-        print_error(error)
-        return error.exit_code
-    except OSError as error:  # a file or folder that is not as we need it; without a name it is a bug
-        if error.filename is None:
-            raise
-        words = f"{error.filename} cannot be used: {error.strerror}"
-        print_error(wrong := StoreError(words, next="opsguide doctor; or name another place"))
+    except (OpsguideError, OSError, RuntimeError) as error:
+        print_error(wrong := _said(error))
         return wrong.exit_code
     return 0
+
+
+def _said(error: Exception) -> OpsguideError:
+    """What an operator reads of it: of a place or a disk that will not do, of a stop in the midst of an import."""
+    if isinstance(error, OSError) and (error.filename or error.errno in MEND):
+        place = error.filename or "the folder that we are in, or a disk,"
+        then = MEND.get(error.errno or 0, "opsguide doctor")
+        return StoreError(f"{place} cannot be used: {error.strerror or error}", next=then)
+    found = error if isinstance(error, OpsguideError) else error.__cause__
+    if isinstance(found, OpsguideError):
+        return found
+    raise error

@@ -192,7 +192,8 @@ def _settled(setting: Setting, path: Path, told: dict[str, Any], found: str | No
     if not found or not why.strip():
         raise InputError("--found and --why go together", next="say what you found, and how you know")
     if told["state"] not in handoffs.UNSETTLED:
-        raise InputError(f"{path.name} is {told['state']}; nothing is unknown of it", next=_next(told))
+        then = _next(told) or f"opsguide handoff show {path.name}"
+        raise InputError(f"{path.name} is {told['state']}; nothing is unknown of it", next=then)
     words = f"{found}: {sending.redactor(setting.platform()).text(why)}"
     kind = "sent" if found == "arrived" else "not-sent"
     handoffs.append(path, kind, how="found", person=account(), run=told["runs"][-1], words=words)
@@ -240,7 +241,7 @@ def confirm_command(
 def _confirmed(setting: Setting, path: Path, theirs: dict[str, str], hold_all: bool, out: Any) -> dict[str, Any]:
     told = handoffs.tell(path)
     if told["state"] != "sent":
-        raise InputError(f"{path.name} is {told['state']}", next=_next(told))
+        raise InputError(f"{path.name} is {told['state']}", next=_next(told) or f"opsguide handoff show {path.name}")
     if told["slug"] == NOTES[0].slug and not (theirs["by"].strip() and theirs["what"].strip()):
         words = "a confirmation names who of theirs confirms, and what"
         raise InputError(words, where=path.name, next='--by "their name" --what "their words"')
