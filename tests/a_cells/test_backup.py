@@ -125,6 +125,10 @@ def test_an_infrastructure_host_is_saved_as_planned_and_the_next_night_only_what
     assert saved(lab, "ih-01", "hcore1") == []
     assert stepped(desk, BOOK, **{**plan, "mode": "apply"}, follows=desk.record().intent["run"]) is None
     assert len(lines(desk)) == 1 + 7 + 7
+    again = desk("prove", "last")
+    assert again.code == 0, again
+    assert "16 of 16 proves" in again.out, "each row is asked again"
+    assert desk.record().intent["again"] == desk.record(1).intent["run"]
     (lab.container_root("hcore1") / "etc/new-since").write_text("x")
     assert stepped(desk, BOOK, "save", **given("backup", "ih-01", label="two")) is None
     (lab.container_root("hcore1") / "etc/new-since").unlink()

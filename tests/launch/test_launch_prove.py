@@ -45,3 +45,11 @@ def test_a_run_that_proved_nothing_has_nothing_to_prove_again(far: FarDesk) -> N
     assert "proved nothing that could be asked again" in done.json["words"]
     assert len(far.folders()) == 1
     assert far("prove", "none").code == 2
+
+
+def test_what_came_from_a_row_is_asked_again_as_that_row() -> None:
+    template = "find {store} -maxdepth 2 -path '*/digests/{backup}' -size +0"
+    slots = {"store": "/vz/vmprivate/backups", "backup": "c67e88c8"}
+    intent = {"activity": {"slug": "backup-and-restore"}}
+    (asked,) = proofs(intent, sent(1, ACTIVE, "ok", template=template, slots=slots))
+    assert (asked["slots"], asked["each"]) == ({}, [{"backup": "c67e88c8"}])

@@ -87,7 +87,7 @@ def looked(
     from opsguide.wire import Client
 
     launch, since = secrets.token_hex(16), datetime.now(UTC)
-    parameters = {**intent["parameters"], "mode": "plan", "reason": why}
+    parameters = {**intent["parameters"], "mode": "plan", "reason": why, "follows": ""}
     begin = {"do": "begin", "activity": intent["activity"]["slug"], "parameters": parameters, "launch": launch, **own}
     client = Client(setting.platform_file(), setting.records(), by)
     try:
