@@ -15,7 +15,7 @@ from pathlib import Path
 
 from opsguide.errors import InputError
 from opsguide.guide.durations import duration
-from opsguide.reach import addresses, agreement, support
+from opsguide.reach import addresses, agreement, secrets, support
 from opsguide.reach.elements import (
     CONTAINER_KINDS,
     HOST_KINDS,
@@ -98,7 +98,7 @@ def _ssh(top: Section) -> SshSettings:
     marker = section.text("role_marker", "/etc/opsguide/role", r"/[A-Za-z0-9._/-]+", "an absolute path")
     return SshSettings(
         user=section.text("user", form=r"[A-Za-z_][A-Za-z0-9_.-]{0,31}", fits="a user's name"),
-        key=section.reference("key"),
+        key=secrets.named(section, "key"),
         known_hosts=section.path("known_hosts"),
         config=section.path("config"),
         port=section.whole("port", 1, 65535) or 22,
@@ -111,7 +111,7 @@ def _become(section: Section, default: Become | None = None) -> Become | None:
         return default
     become = section.section("become", BECOME)
     if become.flag("sudo"):
-        return Become(become.reference("password") if "password" in become else "")
+        return Become(secrets.named(become, "password") if "password" in become else "")
     if "password" in become:
         raise become.error("password", "only sudo takes one, and sudo is off")
     return None
@@ -124,7 +124,7 @@ def _jump(section: Section, default: str = "") -> str:
 def _api(top: Section) -> ApiSettings:
     section = top.section("api", API)
     timeout = section.read("timeout", duration, 20.0)
-    return ApiSettings(section.read("url", addresses.url), section.reference("token"), timeout)
+    return ApiSettings(section.read("url", addresses.url), secrets.named(section, "token"), timeout)
 
 
 def _elements(top: Section, ssh: SshSettings) -> dict[str, Element]:

@@ -3,7 +3,6 @@
 - A key stands once in its mapping, and only keys that are known are taken; a close match is offered.
 - A value has the type that is asked for: `no` is a truth value and 012 is a number, never quietly a text.
 - Nothing is constructed from tags, and merge keys are refused like any unknown key.
-- A secret is a reference; a secret standing in the file itself is refused, and is not shown.
 - Relative paths are meant from the file's own folder.
 - A file over 4 MiB is refused before it is parsed.
 """
@@ -19,7 +18,6 @@ from typing import TypeVar
 import yaml
 
 from opsguide.errors import InputError
-from opsguide.reach import secrets
 
 LARGEST = 4 * 1024 * 1024
 T = TypeVar("T")
@@ -118,15 +116,6 @@ class Section:
     def path(self, name: str) -> Path:
         """A path; a relative one is meant from the file's own folder."""
         return self.file.parent / Path(self.text(name, form=r"[^\x00-\x1f]+", fits="a path")).expanduser()
-
-    def reference(self, name: str) -> str:
-        """A reference to a secret, that of a file with its whole path; a text that is none is not shown."""
-        reference = self.text(name)
-        try:
-            scheme, rest = secrets.parts(reference)
-        except ValueError as reason:
-            raise self.error(name, str(reason)) from None
-        return f"file:{self.file.parent / Path(rest).expanduser()}" if scheme == "file" else reference
 
     def flag(self, name: str) -> bool:
         """True or false, spelt so."""

@@ -1,5 +1,6 @@
 """Secrets by reference: env:NAME, file:PATH or keyring:SERVICE/USER.
 
+- A secret that stands in the platform file itself is refused, and is not shown.
 - A value is read when it is needed and is in no error, not even in part.
 - A secret in a file belongs to you or to root, and others can neither read nor change it.
 - An empty secret is no secret.
@@ -18,6 +19,7 @@ from opsguide.errors import InputError
 
 if TYPE_CHECKING:
     from opsguide.reach.elements import Platform
+    from opsguide.reach.lined import Section
 
 TOKEN, MAIL = "platform API token", "password of the mail server"
 LARGEST = 64 * 1024
@@ -32,6 +34,16 @@ def parts(reference: str) -> tuple[str, str]:
     if scheme == "keyring" and not all(rest.partition("/")[::2]):
         raise ValueError("keyring: needs SERVICE/USER")
     return scheme, rest
+
+
+def named(section: Section, key: str) -> str:
+    """The reference that a key of the platform file holds, that of a file with its whole path."""
+    reference = section.text(key)
+    try:
+        scheme, rest = parts(reference)
+    except ValueError as reason:
+        raise section.error(key, str(reason)) from None
+    return f"file:{section.file.parent / Path(rest).expanduser()}" if scheme == "file" else reference
 
 
 def resolve(reference: str) -> str:

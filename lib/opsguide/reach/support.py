@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from opsguide.guide.durations import duration
-from opsguide.reach import addresses
+from opsguide.reach import addresses, secrets
 from opsguide.reach.elements import SmtpSettings, SupportSettings
 from opsguide.reach.lined import Section
 
@@ -44,7 +44,7 @@ def _smtp(support: Section, practice: bool) -> SmtpSettings:
         port=section.whole("port", 1, 65535) or PORTS[security],
         security=security,
         user=user,
-        password=section.reference("password") if user else "",
+        password=secrets.named(section, "password") if user else "",
         ca=section.path("ca") if "ca" in section else None,
         timeout=section.read("timeout", duration, 60.0),
     )
