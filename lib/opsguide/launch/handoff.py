@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import click
 
 from opsguide.errors import FailedError, InputError, TamperedError
 from opsguide.guide.editions import NOTES
-from opsguide.launch import accepting, sending
+from opsguide.launch import accepting, sending, standing
 from opsguide.launch import given as giving
 from opsguide.launch.columns import aligned
 from opsguide.launch.complete import elements, numbers, questions, regions
@@ -30,24 +29,9 @@ from opsguide.launch.setting import (
 from opsguide.record import handoffs, packet
 from opsguide.record.verify import request_of
 
-NEXT = {"open": "opsguide handoff send {0}", "reopened": "opsguide handoff send {0} --again",
-        "sending": "it is being sent now: opsguide handoff show {0}",
-        "sent": "when they say it is done: opsguide handoff confirm {0} --ticket …"}  # fmt: skip
-NEXT_OF_NOTE = NEXT | {
-    "sent": "wait; when they confirm: opsguide handoff confirm {0} --ticket … --by … --what …",
-    "confirmed": "do by hand what was confirmed, and nothing else, in its window",
-}
 SEVERITY = click.Choice(tuple(map(str, packet.SEVERITIES)))
 TO_FILE = "Leave Markdown and JSON in DIR, or in the platform file's folder, for the support portal."
 ANSWER = "Answer an open question of the request: impact, window, contact …"
-
-
-def _next(told: dict[str, Any]) -> str:
-    """The next step; empty where nothing is left to do."""
-    if told["state"] == "unknown":
-        return sending.unknown(told)
-    steps = NEXT_OF_NOTE if told["slug"] == NOTES[0].slug else NEXT
-    return steps.get(told["state"], "").format(told["handoff"])
 
 
 @click.group("handoff", cls=Group)
@@ -76,7 +60,7 @@ def list_command(
     changed = [t for t in found if isinstance(t, TamperedError)]
     for error in changed:
         print_error(error)
-    _listed(told, as_json)
+    print_json(told) if as_json else print_lines(standing.listed(told))
     context.exit(TamperedError.exit_code if changed else 0)
 
 
@@ -85,27 +69,6 @@ def _told(path: Path) -> dict[str, Any] | TamperedError:
         return handoffs.tell(path)
     except TamperedError as error:
         return error
-
-
-def _listed(told: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        return print_json(told)
-    rows: list[tuple[object, ...]] = [
-        ("hand-off", "state", "severity", "age", "in whose court", "with the vendor", "element", "region", "activity")
-    ]
-    rows += [(t["handoff"], t["state"], t["severity"], _age(t["at"]), t["court"], _words(t["vendor_seconds"]),
-              t["element"], t["region"], t["slug"]) for t in told]  # fmt: skip
-    print_lines(aligned(rows) if told else ["no hand-off"])
-    return None
-
-
-def _age(at: str) -> str:
-    return _words((datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds())
-
-
-def _words(seconds: float) -> str:
-    hours = seconds / 3600
-    return f"{hours / 24:.1f} d" if hours >= 48 else f"{hours:.1f} h" if hours >= 1 else f"{seconds / 60:.0f} min"
 
 
 @handoff_command.command("show")
@@ -119,17 +82,9 @@ def show_command(setting: Setting, number: str, as_json: bool) -> None:
     body = packet.whole(json.loads((folder / "request.json").read_bytes()), told)
     if as_json:
         return print_json({**told, "request": body})
-    said = [_event(event) for event in told["events"]]
-    then = _next(told) or "nothing"
-    with_vendor = f"with the vendor: {_words(told['vendor_seconds'])}"
-    print_lines([*packet.markdown(body).split("\n"), "## So far", "", *said, with_vendor, f"next: {then}"])
+    then = f"next: {standing.next_step(told) or 'nothing'}"
+    print_lines([*packet.markdown(body).split("\n"), "## So far", "", *standing.so_far(told), then])
     return None
-
-
-def _event(event: dict[str, Any]) -> str:
-    theirs = [f"{name}: {event[name]}" for name in ("ticket", "by", "when", "what") if event.get(name)]
-    what = "; ".join([event.get("words") or event.get("message_id") or event.get("run", ""), *theirs])
-    return f"{event['at']}  {event['type']}  {event.get('person', '')}  {what}"
 
 
 @handoff_command.command("send")
@@ -159,7 +114,7 @@ def send_command(
         else:
             done = _sent(setting, path, told, place, severity, words, again)
     told = handoffs.tell(path)
-    print_json(told) if as_json else print_lines([*done, f"next: {_next(told)}"])
+    print_json(told) if as_json else print_lines([*done, f"next: {standing.next_step(told)}"])
 
 
 def _sent(
@@ -192,7 +147,7 @@ def _settled(setting: Setting, path: Path, told: dict[str, Any], found: str | No
     if not found or not why.strip():
         raise InputError("--found and --why go together", next="say what you found, and how you know")
     if told["state"] not in handoffs.UNSETTLED:
-        then = _next(told) or f"opsguide handoff show {path.name}"
+        then = standing.next_step(told) or f"opsguide handoff show {path.name}"
         raise InputError(f"{path.name} is {told['state']}; nothing is unknown of it", next=then)
     words = f"{found}: {sending.redactor(setting.platform()).text(why)}"
     kind = "sent" if found == "arrived" else "not-sent"
@@ -233,7 +188,7 @@ def confirm_command(
         rows = [("NOT ASKED, look yourself", check) for check in done["not_asked"]]
         rows += [("ASKED ONCE", check) for check in done["asked_once"]]
         said = [f"{done['state'].upper()}  {done['words']}", f"record: {done['record']}"]
-        then = f"next: {_next(handoffs.tell(path)) or 'nothing'}"
+        then = f"next: {standing.next_step(handoffs.tell(path)) or 'nothing'}"
         print_lines([*accepting.differences(done["compared"]), *aligned(rows), *said, then])
     context.exit(int(done["exit"]))
 
@@ -241,14 +196,15 @@ def confirm_command(
 def _confirmed(setting: Setting, path: Path, theirs: dict[str, str], hold_all: bool, out: Any) -> dict[str, Any]:
     told = handoffs.tell(path)
     if told["state"] != "sent":
-        raise InputError(f"{path.name} is {told['state']}", next=_next(told) or f"opsguide handoff show {path.name}")
+        then = standing.next_step(told) or f"opsguide handoff show {path.name}"
+        raise InputError(f"{path.name} is {told['state']}", next=then)
     if told["slug"] == NOTES[0].slug and not (theirs["by"].strip() and theirs["what"].strip()):
         words = "a confirmation names who of theirs confirms, and what"
         raise InputError(words, where=path.name, next='--by "their name" --what "their words"')
     done = accepting.accepted(setting, path, told, hold_all, out)
     if done["exit"] not in (0, 1):
         words = f"the acceptance test was not carried out: {done['words']}"
-        raise FailedError(words, where=path.name, next=f"it is still with them; {_next(told)}")
+        raise FailedError(words, where=path.name, next=f"it is still with them; {standing.next_step(told)}")
     state = "failed" if done["exit"] else "confirmed"
     person, hide = done.pop("person"), sending.redactor(setting.platform()).text
     said = {name: hide(text) for name, text in theirs.items() if text or name in ("ticket", "what")}
