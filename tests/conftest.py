@@ -19,6 +19,7 @@ import pytest
 
 import kept
 import rooms
+import secrets_and_inputs as suites_f_g
 import suites
 from a_cells import cells as suite_a
 from b_truth import faults as suite_b
@@ -153,8 +154,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     found = config.stash[FIGURES]
     terminalreporter.write_line(suite_a.figure(found.cells))
     terminalreporter.write_line(suites.figure(terminalreporter, "B", "tests/b_truth", suite_b.FAULTS))
-    terminalreporter.write_line(suites.figure(terminalreporter, "C", "tests", suite_c.ROUTES))
+    terminalreporter.write_line(suites.figure(terminalreporter, "C", "tests", suite_c.ROUTES, "routes"))
     terminalreporter.write_line(suites.figure(terminalreporter, "D", "tests/d_wire", suite_d.FAULTS))
+    terminalreporter.write_line(suites.figure(terminalreporter, "F", "tests", suites_f_g.SECRETS, "claims"))
+    terminalreporter.write_line(suites.figure(terminalreporter, "G", "tests", suites_f_g.INPUTS, "claims"))
     terminalreporter.write_line(suites.figure(terminalreporter, "H", "tests/", CLAIMS, "claims"))
     terminalreporter.write_line(suites.figure(terminalreporter, "I", "tests/", STORIES, "stories"))
     terminalreporter.write_line(suites.figure(terminalreporter, "J", "tests/j_failures", FAILURES, "failures"))

@@ -37,6 +37,7 @@ ROUTES = [
     route(
         "a template that differs by one character",
         "test_a_template_that_differs_by_one_character_is_not_in_the_scope "
+        "test_each_line_of_a_scope_is_allowed_and_every_way_past_it_is_refused "
         "test_an_edited_change_is_refused_and_the_record_says_so",
     ),
     route(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from opsguide import places
 from opsguide.errors import InputError
-from opsguide.launch.copies import filled, literal, relinked, with_values
+from opsguide.launch.copies import filled, literal, read, relinked, with_values
 
 from .conftest import FarDesk
 
@@ -72,3 +73,40 @@ def test_open_makes_a_checked_copy_and_prints_its_path(far: FarDesk) -> None:
     assert far("open", "06", "-p", "nope=1", *work).code == 2
     assert far("open", "06", "--on", "none", *work).code == 2
     assert Path(far("open", *work).out.strip()).name == "start-here.ipynb"
+
+
+BROKEN = {
+    "cut": (b'{\n "cells": [\n  {"cell', "no JSON: .*line 3", ":3"),
+    "not text": (b"\xff\xfe\x00", "no JSON", ""),
+    "deep": (b"[" * 100_000, "no JSON", ""),
+    "a list": (b"[]", "no notebook", ""),
+    "without cells": (b'{"metadata": {}}', "no notebook", ""),
+    "a number for a cell": (b'{"metadata": {}, "cells": [5]}', "cell 1", ""),
+    "a number for a source": (b'{"metadata": {}, "cells": [{"cell_type": "raw", "metadata": {}, "source": 5}]}', "cell 1", ""),
+    "without a kernel": (b'{"metadata": {}, "cells": []}', "metadata.kernelspec", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_what_is_no_runbook_is_refused_with_file_and_line(tmp_path: Path, how: str) -> None:
+    content, words, line = BROKEN[how]
+    path = tmp_path / "06.ipynb"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=words) as found:
+        read(path)
+    assert found.value.where == f"{path}{line}"
+
+
+@pytest.mark.parametrize("how", ["run", "open"])
+def test_a_broken_runbook_is_exit_2_and_leaves_no_record(
+    far: FarDesk, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    for name in ("runbooks", "parameters"):
+        shutil.copytree(places.home() / name, far.folder / name)
+    (far.folder / "runbooks/06-restarting-processes.ipynb").write_text('{\n"cells": [')
+    monkeypatch.setenv("OPSGUIDE_HOME", str(far.folder))
+    more = {"run": ["--reason", "t"], "open": ["--only-copy"]}[how]
+    said = far(how, "06", "--on", "uh-01", "-p", "service=zabbix-agent", *more)
+    assert said.code == 2, said.err
+    assert "06-restarting-processes.ipynb:2" in said.err
+    assert not far.folders()

@@ -2,7 +2,7 @@
 
 - A cell is known when its source is that of a code cell of the runbook, apart from outer white space.
 - A cell that only sets names to literals is a parameters cell: neither known nor foreign.
-- Everything else is foreign, also what no Python can read.
+- Everything else is foreign, also what no Python can read; of a runbook that is none, every cell is.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ class Sources:
     """The code cells of one runbook, by source."""
 
     def __init__(self, runbook: str) -> None:
-        path = places.runbooks() / runbook
-        cells = json.loads(path.read_text("utf-8"))["cells"] if path.is_file() else []
-        code = [c for c in cells if c["cell_type"] == "code"]
-        self._names = {"".join(c["source"]).strip(): str(c.get("id", "")) for c in code}
+        try:
+            cells = json.loads((places.runbooks() / runbook).read_text("utf-8"))["cells"]
+            code = [c for c in cells if c["cell_type"] == "code"]
+            self._names = {"".join(c["source"]).strip(): str(c.get("id", "")) for c in code}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            self._names = {}
 
     def known(self, source: str) -> bool | None:
         """True for the repository's own cell, None for one that only sets parameters, False for any other."""

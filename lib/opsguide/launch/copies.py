@@ -18,18 +18,47 @@ from typing import Any
 from opsguide import places
 from opsguide.errors import InputError, StoreError
 
+ANEW = "git checkout runbooks/ brings it back"
 LINK = re.compile(r"\]\(([a-z0-9-]+\.ipynb)(#[^)]*)?\)")
 
 
 def filled(source: Path, values: Mapping[str, Any], target: Path) -> Path:
     """Write the copy, at `target` or beside it under the next free name; its path."""
-    notebook = json.loads(source.read_text("utf-8"))
+    notebook = read(source)
     for cell in notebook["cells"]:
         if "parameters" in cell["metadata"].get("tags", []):
             cell["source"] = with_values("".join(cell["source"]), values).splitlines(keepends=True)
         elif cell["cell_type"] == "markdown":
             cell["source"] = relinked("".join(cell["source"]), source.parent, target.parent).splitlines(keepends=True)
     return _written(target, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+
+
+def read(source: Path) -> dict[str, Any]:
+    """The notebook; InputError that names file and line for what is none."""
+    try:
+        notebook = json.loads(source.read_text("utf-8"))
+    except OSError as error:
+        raise InputError(f"the runbook cannot be read: {error.strerror}", where=str(source), next=ANEW) from None
+    except (ValueError, RecursionError) as error:
+        line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise InputError(f"the runbook is no JSON: {error}", where=f"{source}{line}", next=ANEW) from None
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    bad = next((n for n, cell in enumerate(cells, 1) if not _is_cell(cell)), 0) if isinstance(cells, list) else None
+    if bad is None or bad or not isinstance(notebook.get("metadata"), dict):
+        words = f"cell {bad} of the runbook is no cell" if bad else "the runbook is JSON, and no notebook"
+        raise InputError(words, where=str(source), next=ANEW)
+    kernel = notebook["metadata"].get("kernelspec")
+    if not isinstance(kernel, dict) or not {"name", "language"} <= set(kernel):
+        raise InputError("the runbook names no kernel: key metadata.kernelspec", where=str(source), next=ANEW)
+    return dict(notebook)
+
+
+def _is_cell(cell: Any) -> bool:
+    if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
+        return False
+    source = cell.get("source")
+    whole = isinstance(source, str) or (isinstance(source, list) and all(isinstance(line, str) for line in source))
+    return whole and isinstance(cell.get("metadata"), dict)
 
 
 def with_values(source: str, values: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from opsguide import places
 from opsguide.errors import InterruptedRunError, OpsguideError, StoreError
-from opsguide.launch import quick
+from opsguide.launch import copies, quick
 from opsguide.launch.asked import Asked
 from opsguide.launch.files import SCHEME, AtomicFiles
 
@@ -31,10 +31,11 @@ def execute(
     """Run the asked activity's notebook with its parameters.
 
     `environment` is the kernel's, `stdout` gets what cells print, `timeout` is the longest time of a cell in seconds.
-    InputError when `out` is there already.
+    InputError when `out` is there already, or the runbook is none that can be read.
     """
     if out:
         AtomicFiles.refuse_other(out.expanduser().absolute())
+    copies.read(places.runbooks() / asked.activity.runbook)
     quick.leave_out_slow_imports()
     logging.getLogger("papermill").setLevel(
         logging.ERROR
