@@ -209,9 +209,9 @@ def test_an_audit_names_what_lets_too_many_in_and_changes_nothing(desk: Desk, la
         "without owner": f"{folder}/gone",
         "setuid or setgid": f"{folder}/shell",
         "key that others read": f"{folder}/site.key",
-        "others write logins": "/home/audited/.ssh",
+        "login or backup open": "/home/audited/.ssh",
     }
-    script = """cd $0; mkdir open; chmod 777 open; touch gone site.key shell; chown 4242 gone; chmod 644 site.key
+    script = """cd $0; mkdir open; chmod 777 open; touch gone "$(printf 'a\\033[2Jb')"; chmod 666 a*; touch gone site.key shell; chown 4242 gone; chmod 644 site.key
     chmod 4755 shell; mkdir sticky; chmod 1777 sticky; mkdir -p /home/audited/.ssh; chmod 775 /home/audited/.ssh"""
     lab.inside("uh-01", ["sh", "-c", script, folder])
     audit = ("run", "18", "--on", "uh-01", "-p", "action=audit", "--reason", "the quarter's audit")
@@ -224,6 +224,8 @@ def test_an_audit_names_what_lets_too_many_in_and_changes_nothing(desk: Desk, la
             path,
         )
     assert "sticky" not in "".join(rows)
+    assert f"{folder}/a\\x1b[2Jb" in "".join(rows)
+    assert "\x1b[2J" not in found.out + found.err, "the name of a file does not act on a terminal"
     assert not desk.record().sent("change", "edit")
     known = json.dumps([row.split()[-1] for row in rows if "opsguide-test" not in row])
     lab.inside("uh-01", ["sh", "-c", f"rm -r /home/audited {folder}/*"])

@@ -32,3 +32,9 @@ def test_what_is_known_by_its_path_or_a_star_is_not_new() -> None:
 def test_nothing_looked_for_is_no_table_and_nothing_found_is_its_head() -> None:
     assert repr(findings([], setuid=Reading([]))) == ""
     assert len(findings([], setuid=told("")).lines) == 1
+
+
+def test_what_does_not_print_in_a_path_is_shown_by_its_number() -> None:
+    table = findings([], open=told("666 root:root /srv/a\x1b[2Jb\n"))
+    assert table.lines[1].endswith(" /srv/a\\x1b[2Jb")
+    assert table.new == ["/srv/a\x1b[2Jb"]
