@@ -40,5 +40,5 @@ bench: install ## figures as ratios against named peers in the same run
 	@$(BIN)/python -m benchmarks
 
 clean: ## take the lab down and remove the virtual environment
-	@test ! -x $(BIN)/opsguide || $(BIN)/opsguide lab down
+	@test "$$(id -u)" != 0 || test ! -x $(BIN)/opsguide || $(BIN)/opsguide lab down
 	@rm -rf $(VENV)

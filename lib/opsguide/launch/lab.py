@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -29,6 +30,8 @@ def up() -> None:
 @lab_command.command("down", cls=Command)
 def down() -> None:
     """Take it down; nothing of it stays behind but its cached base."""
+    if os.geteuid() != 0:
+        raise InputError("the lab is root's", next="run the same command as root (sudo)")
     _timed("down", _lab().down)
 
 
