@@ -1,6 +1,10 @@
+import contextlib
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +23,19 @@ def killed(scene: str, place: Path) -> int:
     done = subprocess.run(command, cwd=tests, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
+
+
+@contextlib.contextmanager
+def not_root(folder: str) -> Iterator[None]:
+    """As an account whose write-protected files are write-protected; the folder is its own."""
+    before = os.geteuid()
+    if before == 0:
+        os.chown(folder, 65534, -1)
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
 
 
 def verdicts(root: Path) -> set[str]:
@@ -92,6 +109,16 @@ def test_a_copy_cut_anywhere_in_its_journal_is_closed_with_the_truth(tmp_path):
         assert one.state == ("unknown" if sent - told else "interrupted")
         assert verdicts(copy) == {"OK"}
         shutil.rmtree(copy)
+
+
+def test_a_crash_just_before_the_final_name_is_closed_by_who_is_not_root_too():
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, not_root(folder):
+        run = sample.begin(Path(folder))
+        run.journal.append("end", state="succeeded", exit=0, words="")
+        run.journal.close()
+        (run.path / "events.jsonl").chmod(0o440)
+        assert [one.state for one in closed(Path(folder))] == ["succeeded"]
+        assert verdicts(Path(folder)) == {"OK"}
 
 
 def test_a_live_run_is_not_an_orphan(tmp_path):

@@ -21,7 +21,7 @@ from typing import Any
 
 from opsguide.errors import InputError, OpsguideError, TamperedError
 from opsguide.record import chain, durable, ledger
-from opsguide.record.journal import INTENT, Journal
+from opsguide.record.journal import EVENTS, INTENT, Journal
 
 UNFINISHED = "-unfinished"
 BATCHES = "batches"
@@ -94,6 +94,7 @@ class Archive:
         run = path.name.removesuffix(UNFINISHED)
         if intent is None or intent.get("run") != run:
             raise TamperedError("intent.json does not belong to this run", where=str(path))
+        _open_again(path / EVENTS)
         return RunFolder(self.root, path, run, intent, Journal(path))
 
     def runs(self) -> list[RunRef]:
@@ -174,3 +175,10 @@ def _run_id(at: datetime, intent: Mapping[str, Any]) -> str:
             words = f"{name!r} cannot be part of a run's id: names are lower-case letters, digits and '-'"
             raise InputError(words)
     return f"{at:%Y%m%dT%H%M%SZ}-{'-'.join(names)}-{secrets.token_hex(4)}"
+
+
+def _open_again(journal: Path) -> None:
+    """A crash while the run was sealed leaves its journal write-protected, for all but root."""
+    if journal.is_file() and not journal.is_symlink() and not os.access(journal, os.W_OK, effective_ids=True):
+        with durable.storing(journal):
+            journal.chmod(0o640)
