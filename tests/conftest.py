@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import kept
 import rooms
@@ -31,6 +32,14 @@ from i_stories.stories import STORIES
 from j_failures.failures import FAILURES
 
 IN_CI = os.environ.get("CI") == "true"
+
+# No deadline an example, and none for making one: the machine is shared. Nothing kept on disk; the same examples in CI.
+settings.register_profile(
+    "steady", deadline=None, max_examples=50, database=None, derandomize=IN_CI,
+    suppress_health_check=[HealthCheck.too_slow],
+)  # fmt: skip
+settings.load_profile("steady")
+
 REAL = ("tests/a_cells", "tests/b_truth", "tests/d_wire", "tests/lab", "tests/runbooks")
 
 

@@ -211,7 +211,9 @@ def test_values_arrive_byte_for_byte_through_sudo(
 VALUES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(values=st.lists(VALUES, min_size=1, max_size=5))
 def test_any_value_arrives_byte_for_byte_through_sudo(
     asking: SudoSshd, ask: Connections, secret: Callable[[str], str], values: list[str]

@@ -19,7 +19,9 @@ NASTY = [
     *["a\\", "-n", "--", "!", "!!", "a'b!c", "a=b", "=", "{a,b}", "#", ";", "&", "|", ">x", "\t", "\x1b[31m"],
     *["é", "\u202e", "'\"'\"'", "%s", "\\x41", "$'x'", "[a]", "x" * 3000],
 ]
-BOUNDED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+BOUNDED = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 
 
 @pytest.fixture(scope="module")
