@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from desk import REPOSITORY, Desk, Outcome
+from launch.test_named_commands import SAID, wrong
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("as_built")]
 AGENT = ("run", "06", "--on", "uh-01", "-p", "service=zabbix-agent", "-p", "settle=1 s", "--reason", "x")
@@ -31,8 +32,19 @@ def field(done: Outcome, name: str) -> str:
     return "\n".join(re.findall(rf"^ *{name}: +(.*)$", done.out, re.MULTILINE))
 
 
+def shown(done: Outcome) -> None:
+    """Five lines at most say what failed, where, and what next; each command that they name is there."""
+    found = re.search(r"^\w+Error: .+\n((?:  (?:where|command|answer|next): .*\n)*)", done.out, re.MULTILINE)
+    assert found, done
+    names = re.findall(r"^  (\w+):", found[1], re.MULTILINE)
+    assert names == sorted(names, key=["where", "command", "answer", "next"].index), done
+    assert {"where", "next"} <= set(names), done
+    assert not [what for said in SAID.findall(field(done, "next")) for what in wrong(said)]
+
+
 def may_go_on(desk: Desk, done: Outcome) -> None:
     """It has failed, nothing is in doubt, and the way on is said."""
+    shown(done)
     assert done.code == 1, done
     assert f"once the cause is mended: opsguide resume {desk.record().intent['run']}" in field(done, "next")
     assert "Traceback" not in done.out + done.err
@@ -113,9 +125,10 @@ def test_a_changed_host_key_is_not_believed_and_says_how_to_tell(desk: Desk, lab
         done = desk(*AGENT)
     finally:
         lab.restore_host_key("uh-01")
-    assert done.code != 0
-    print(done)
-    assert "host key" in done.out
+    may_go_on(desk, done)
+    assert "uh-01 shows another host key than the one on file" in done.out
+    assert "find out why (reinstalled, or someone between?) before anything else" in field(done, "next")
+    assert re.search(r"only then replace line \d+ of \S*known_hosts", field(done, "next"))
     assert not desk.record().sent("change", "look")
 
 
@@ -129,6 +142,7 @@ def test_a_locked_container_stops_a_decommission_before_it_begins(desk: Desk, la
         lock.unlink()
     may_go_on(desk, done)
     assert field(done, "answer") == "/vz/lock/201.lck"
+    assert '"If it goes wrong"' in field(done, "next")
     assert not desk.record().sent("change")
 
 

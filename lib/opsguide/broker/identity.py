@@ -34,8 +34,9 @@ def prove(grounds: Grounds, commands: Commands, connections: Connections, cell: 
         target = own(platform, host, line.split())
         seen = commands.send(Command(target, "proof", "", HOST_SECONDS, screen="nothing", judged=False))
         if seen.exit is None:
-            words = f"{host.name} could not be asked what it is: {seen.note}"
-            raise UnreachableError(words, where=host.name, next="opsguide doctor")
+            words = f"{host.name} could not be asked what it is: {seen.note.removesuffix(f'; {seen.then}')}"
+            then = "; ".join(filter(None, (seen.then, "opsguide doctor tells what is missing here")))
+            raise UnreachableError(words, where=host.name, next=then)
         return proof.Asked(seen.exit, seen.text)
 
     def ask_api(method: str, args: dict[str, Any]) -> proof.Asked | None:

@@ -158,4 +158,4 @@ def require(work: Work, request: dict[str, Any]) -> None:
     elif work.mode != "request":
         work.steps.fail("require", ("require", words), words)
         then = f'see what the looks above answered, and "If it goes wrong" in runbooks/{work.commands.runbook}'
-        raise FailedError(f"not so: {words}", next=then)
+        raise FailedError(f"not so: {words}", where=work.grounds.element.name, next=then)

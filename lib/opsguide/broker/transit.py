@@ -72,13 +72,17 @@ class Command:
 
 @dataclass
 class Seen:
-    """What came of one command. `state` is of the record's states; `text` is standard output, redacted."""
+    """What came of one command. `state` is of the record's states; `text` is standard output, redacted.
+
+    Where it was not sent, `note` says why, and `then` the next step to take.
+    """
 
     state: str = "ok"
     exit: int | None = None
     seconds: float = 0.0
     text: str = ""
     note: str = ""
+    then: str = ""
     met: bool | None = None
     fields: dict[str, Any] = field(default_factory=dict)
     raw: bytes = b""
@@ -128,7 +132,7 @@ class Transit:
                 fresh=target.entry.fresh,
             )
         except UnreachableError as error:
-            return Seen("not-run", note=_reason(error), fields=pump.end())
+            return Seen("not-run", note=_reason(error), then=error.next, fields=pump.end())
         fields = pump.end()
         state = STATES[got.outcome]
         if state == "ok" and command.holds and got.exit in TIMED_OUT:
