@@ -96,6 +96,8 @@ def test_a_load_that_fails_half_way_is_taken_back_by_the_host_itself(desk: Desk,
     assert path.read_text() != old
     assert "armed at" in done.out + done.err
     assert "systemctl stop sysctl-rollback.timer" in done.out + done.err
+    next_one = asked(desk, SYSCTL, f"settings={ROOM} = 4096 131072 4194304", verb="plan") if old else None
+    assert next_one is None or (next_one.code, "is-active sysctl-rollback.timer" in next_one.out) == (1, True)
     fire(lab)
     assert value(lab, ALIVE) == before
     assert (path.read_text() if path.exists() else "") == old
