@@ -6,7 +6,10 @@ import os
 import pwd
 
 import pytest
+from click.testing import CliRunner
 
+from opsguide.errors import InterruptedRunError
+from opsguide.launch.cli import cli
 from opsguide.record import register
 from opsguide.record.verify import verify
 
@@ -80,3 +83,25 @@ def test_a_request_for_unlisted_maintenance_without_its_commands_is_bad_input(fa
     said = far("run", "unlisted-maintenance", "--on", "uh-01", "-p", "what=x", "--reason", "t")
     assert (said.code, "commands" in said.err) == (2, True)
     assert not far.folders()
+
+
+def test_who_stops_a_check_stops_it_for_all_elements(desk: FarDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stopped:
+        asked = closed = 0
+
+        def __init__(self, *words: object) -> None:
+            pass
+
+        def ask(self, *words: object) -> None:
+            Stopped.asked += 1
+            raise InterruptedRunError("stopped by SIGINT")
+
+        def close(self) -> None:
+            Stopped.closed += 1
+
+    monkeypatch.setattr("opsguide.wire.Client", Stopped)
+    done = CliRunner().invoke(
+        cli, ["--platform", str(desk.platform), "--records", str(desk.records), "custom", "check"]
+    )
+    assert isinstance(done.exception, InterruptedRunError)
+    assert (Stopped.asked, Stopped.closed) == (1, 1)

@@ -403,3 +403,16 @@ def test_the_doctor_says_how_requests_leave_and_what_is_wrong_with_it(post: Post
     assert said()["password of the mail server"][0] == "ok"
     (post.folder / "smtp").chmod(0o644)
     assert said()["password of the mail server"][0] == "wrong"
+
+
+def test_one_whose_first_file_is_another_is_named_and_does_not_hide_the_others(post: Post) -> None:
+    whole, changed = post.asked(), post.asked(path="/another")
+    folder = post.records / "handoffs" / changed
+    for text in ("{}", "[]", "\udcff", '{"slug": "x"}'):
+        (folder / "handoff.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+        (folder / "events.jsonl").write_text("")
+        listed = post("handoff", "list")
+        assert listed.code == 8
+        assert whole in listed.out
+        assert post("handoff", "show", changed).code == 8
+        assert f"{whole} open" in post("records").out

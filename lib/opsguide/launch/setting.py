@@ -8,7 +8,6 @@ from __future__ import annotations
 import codecs
 import json
 import os
-import pwd
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from opsguide import harmless, places
 from opsguide.errors import InputError, OpsguideError
 from opsguide.guide import editions
 from opsguide.guide.editions import Edition
-from opsguide.reach import inventory
+from opsguide.reach import inventory, people
 from opsguide.reach.inventory import Platform
 
 
@@ -110,11 +109,8 @@ class Group(click.Group):
 
 
 def account() -> str:
-    """Whose account this is, as the machine has it; never $USER."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
+    """Whose account this is; never $USER."""
+    return people.account(os.getuid())
 
 
 def worded(context: click.Context, parameter: click.Parameter, value: str) -> str:

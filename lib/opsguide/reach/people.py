@@ -26,13 +26,18 @@ def peer(connection: socket.socket) -> tuple[int, int]:
 
 def person(uid: int, file: Path) -> dict[str, Any]:
     """{name, uid, user, how} of an account; the account's own name where the file does not list it."""
-    try:
-        user = pwd.getpwuid(uid).pw_name
-    except KeyError:
-        user = str(uid)
+    user = account(uid)
     named = _names(file).get(user)
     how = f"account on this machine, {'in' if named else 'not in'} people.yml"
     return {"name": named or user, "uid": uid, "user": user, "how": how}
+
+
+def account(uid: int) -> str:
+    """The name of an account, as the machine has it; its number where it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _names(file: Path) -> dict[str, str]:

@@ -130,6 +130,9 @@ def tell(path: Path) -> dict[str, Any]:
     if not (path / FIRST).is_file():
         raise _gone(path)
     first, events = chain.parse((path / FIRST).read_bytes()) or {}, list(read(path, FIRST))
+    if not {"slug", "element", "platform", "at"} <= first.keys():
+        words = f"{FIRST} is not one that opsguide wrote"
+        raise TamperedError(words, where=str(path), next="opsguide verify --all")
     state = _state(events)
     state = "unknown" if state == "sending" and not _busy(path) else state
     runs = [e["run"] for e in events if e["type"] in ("opened", "evidence")]
