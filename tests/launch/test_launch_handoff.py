@@ -24,9 +24,11 @@ from mail_server import PASSWORD, Mailbox
 from opsguide.broker import requests
 from opsguide.errors import LockedError, OpsguideError
 from opsguide.guide import scopes
+from opsguide.launch import accepting
 from opsguide.launch.cli import cli
 from opsguide.reach import inventory
 from opsguide.record import handoffs
+from opsguide.record.redaction import Redactor
 from opsguide.record.seal import seal
 from record import sample
 
@@ -416,3 +418,11 @@ def test_one_whose_first_file_is_another_is_named_and_does_not_hide_the_others(p
         assert whole in listed.out
         assert post("handoff", "show", changed).code == 8
         assert f"{whole} open" in post("records").out
+
+
+def test_a_check_that_is_known_only_later_or_hidden_in_part_is_not_asked_by_itself() -> None:
+    hidden = Redactor({"platform API token": TOKEN}).value({"slots": {"path": f"/tmp/{TOKEN}"}})
+    request = {
+        "acceptance": [{"ask": None}, {"ask": hidden}, {"check": "no ask"}, {"ask": {"slots": {"path": "/tmp"}}}]
+    }
+    assert accepting.askable(request) == [request["acceptance"][3]]

@@ -29,7 +29,7 @@ def accepted(setting: Setting, path: Path, told: dict[str, Any], hold_all: bool,
     folder, slug = request_of(setting.records(), told), told["slug"]
     intent, request = (json.loads((folder / n).read_bytes()) for n in ("intent.json", "request.json"))
     before = journal.read(folder)
-    asked = [a for a in request["acceptance"] if a.get("ask") and not has_hidden(a["ask"])]
+    asked = askable(request)
     once = [a for a in asked if not hold_all and duration(a["ask"].get("hold") or "1 s") > LONGEST_HOLD]
     tests = [a["ask"] | {"acceptance": True} | ({"hold": None} if a in once else {}) for a in asked]
     if not tests:
@@ -54,6 +54,11 @@ def accepted(setting: Setting, path: Path, told: dict[str, Any], hold_all: bool,
             "compared": _compared(before, journal.read(record)),
             "asked_once": [f"{a['check']}: {a['expect']}" for a in once],
             "not_asked": [a["check"] for a in request["acceptance"] if a not in asked]}  # fmt: skip
+
+
+def askable(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """The checks of a request that can be asked by themselves: known now, and not hidden in part."""
+    return [one for one in request["acceptance"] if one.get("ask") and not has_hidden(one["ask"])]
 
 
 def _compared(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[dict[str, Any]]:
