@@ -114,6 +114,14 @@ def test_a_run_without_its_intent_does_not_hide_the_others(far: FarDesk) -> None
     ]  # fmt: skip
     assert "unreadable" in far("records").out
     assert far("verify").code == 8
+    shutil.rmtree(broken)
+    assert far("records", "last", "--json").json[-1].startswith("REFUSED")
+    assert far("records", "last", "--state", "failed").code == 2
+    (whole / "events.jsonl").chmod(0o600)
+    (whole / "events.jsonl").write_bytes(b"\x00\xff\x1b[2J not JSON\n")
+    assert [one["state"] for one in far("records", "--json").json] == ["unreadable"]
+    told = far("records", "last")
+    assert (told.code, told.out) == (8, "")
 
 
 def test_who_asks_is_the_account_and_not_what_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,10 @@ def records_command(
     from opsguide.launch import telling
 
     if named:
-        return print_lines(telling.told(Archive(setting.records()), named))
+        if on or activity or state or last or everything:
+            raise InputError("what is asked of named runs has no choice in it", next="opsguide records RUN, or RUN RUN")
+        lines = telling.told(Archive(setting.records()), named)
+        return print_json(lines) if as_json else print_lines(lines)
     slug = setting.edition().activity(activity).slug if activity else ""
     found = list(reversed(Archive(setting.records()).runs()))
     count = last or (len(found) if everything or as_json else SHOWN)

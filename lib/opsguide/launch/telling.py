@@ -1,6 +1,6 @@
 """What `opsguide records` tells of runs: those that fit, one as text, and what two of them have that differs.
 
-- It reads the journal and verifies nothing; `opsguide verify RUN` does.
+- It verifies nothing; `opsguide verify RUN` does. A journal that is no chain is not told.
 - Two runs are compared by their words: what came back, what was judged, how it ended. How long it took does not count.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 from opsguide.errors import InputError
 from opsguide.record import chain, story, summary
 from opsguide.record.archive import Archive, RunRef
-from opsguide.record.journal import INTENT, scan
+from opsguide.record.journal import INTENT, read
 
 TOOK = re.compile(r"^((?:exit|result) \S+) in .*$")
 
@@ -41,7 +41,7 @@ def told(archive: Archive, named: Sequence[str]) -> list[str]:
 
 def _text(ref: RunRef) -> list[str]:
     intent = chain.parse((ref.path / INTENT).read_bytes()) or {}
-    return story.transcript(story.tell(intent, scan(ref.path).entries))
+    return story.transcript(story.tell(intent, read(ref.path)))
 
 
 def _compared(one: list[str], two: list[str]) -> list[str]:

@@ -14,15 +14,16 @@ from opsguide.record.journal import INTENT, scan
 def summary(folder: Path) -> dict[str, Any]:
     """What a listing shows of the run in `folder`, sealed or not; it verifies nothing.
 
-    Keys: run, state ('running' while unsealed, 'unreadable' without its intent), exit, activity, title, element, kind,
-    mode, person, reason, at, seconds (None while it runs), commands, open (words of what was left open or held).
+    Keys: run, state ('running' while unsealed, 'unreadable' without its intent or end), exit, activity, title, element,
+    kind, mode, person, reason, at, seconds (None while it runs), commands, open (words of what was left open or held).
     """
     intent, events = _read(folder)
     told = story.tell(intent, events)
+    unreadable = not intent or (told.state == "running" and not folder.name.endswith(UNFINISHED))
     activity, element = (facts.part(intent, name) for name in ("activity", "element"))
     return {
         "run": folder.name.removesuffix(UNFINISHED),
-        "state": told.state if intent else "unreadable", "exit": told.end.get("exit"),
+        "state": "unreadable" if unreadable else told.state, "exit": told.end.get("exit"),
         "activity": activity.get("slug"), "title": activity.get("title"),
         "element": element.get("name"), "kind": element.get("kind"), "mode": intent.get("mode"),
         "person": facts.part(intent, "person").get("name"), "reason": intent.get("reason"),
