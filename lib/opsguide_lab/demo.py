@@ -19,9 +19,9 @@ import opsguide_lab
 WHY = "demo"
 ABOUT = """\
 The Operations Guide is one table: who does which maintenance on what. opsguide makes it run. Nine jobs follow. Look for
-  table:             whose cell it is; that decides what happens, whatever was asked
+  table:               whose cell it is; that decides what happens, whatever was asked
   look, CHANGE, prove  each command before it is sent, its answer, and whether it is as it should be
-  record:            the folder that keeps all of it
+  record:              the folder that keeps all of it
 """
 COMMAND = (sys.executable, "-m", "opsguide.launch")
 
@@ -79,7 +79,7 @@ def main() -> int:
     verified = _say("verify", "--all")
     print("\nA copy of one, in which somebody has made one answer another:\n", flush=True)
     noticed = _edited(records)
-    print("\nThe lab stays up: `opsguide elements` shows it, `opsguide lab down` takes it away.")
+    print("\n`opsguide handoff list` shows the request. The lab stays up: `opsguide elements`, `opsguide lab down`.")
     return 0 if (verified, noticed) == (0, 8) and all(code == part.exit for part, code, _ in verdicts) else 1
 
 
