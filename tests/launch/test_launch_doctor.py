@@ -107,6 +107,14 @@ def test_a_broken_platform_file_leaves_the_records_to_be_read(far: FarDesk) -> N
     assert far("records").code == 0
 
 
+def test_a_component_that_no_map_knows_is_named(far: FarDesk) -> None:
+    assert "component" not in told(far)
+    far.platform.write_text(far.platform.read_text().replace("component: hcore", "component: hcor"))
+    found = told(far)["component"]
+    assert found.words == "hcore2: neither services.toml nor alive.toml knows hcor: no checks, no drain"
+    assert "did you mean hcore" in found.next
+
+
 def test_an_edition_that_cannot_be_read_is_named(far: FarDesk) -> None:
     far.platform.write_text(far.platform.read_text().replace("edition: seed", "edition: ours.csv"))
     assert "no edition 'ours.csv'" in told(far)["edition"].words

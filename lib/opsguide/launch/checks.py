@@ -22,6 +22,7 @@ from opsguide.guide import alive, entries, invariants, mends, owners, services
 from opsguide.launch.setting import Setting, edition_of
 from opsguide.reach import hostkeys, people, policy, secrets
 from opsguide.reach.inventory import Element, Platform
+from opsguide.reach.lined import close_matches
 
 OK, WRONG, NOTE = "ok", "wrong", "note"
 FULL, SCARCE = 1 << 20, 100 << 20
@@ -130,6 +131,7 @@ def _of_platform(platform: Platform) -> Iterator[Check]:
     kind = "PRACTICE" if platform.practice else "REAL"
     yield Check("platform", OK, f"{platform.name} ({kind}), {len(platform.elements)} elements, {platform.file}")
     yield _said("edition", lambda: f"{edition_of(platform).name}, {len(edition_of(platform).activities)} activities")
+    yield from _components(platform)
     yield _said("people", _you)
     yield _said("policy", _policy)
     for check in (_said("ssh key", lambda: _key(platform)), *_secrets(platform)):
@@ -144,6 +146,18 @@ def _of_platform(platform: Platform) -> Iterator[Check]:
     yield from _writable("state folder", platform.state, f"install -d -m 2770 -g GROUP {platform.state}")
     yield _broker(platform.file)
     yield from _protection(platform)
+
+
+def _components(platform: Platform) -> Iterator[Check]:
+    """A component that no map knows is not drained, and nothing of it is checked."""
+    try:
+        known = {*alive.load().checks, *alive.load().stop_order, *services.load()}
+    except OpsguideError:
+        return
+    for one in platform.elements.values():
+        if one.component and one.component not in known:
+            words = f"{one.name}: neither services.toml nor alive.toml knows {one.component}: no checks, no drain"
+            yield Check("component", NOTE, words, f"correct it{close_matches(one.component, known)}")
 
 
 def _support(platform: Platform) -> Iterator[Check]:
