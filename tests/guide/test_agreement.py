@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from opsguide import __version__
+
 HOME = Path(__file__).resolve().parents[2]
 ENVIRONMENT = HOME / "environment.yml"
 FORM = re.compile(r"([A-Za-z0-9._-]+)\s*(?:>=\s*([0-9][0-9.]*))?")
@@ -70,6 +72,10 @@ def test_the_lock_holds_every_dependency_in_a_version_that_fits_and_names_no_reg
     assert {name for name in wanted if name not in locked} == set()
     assert [name for name, version in wanted.items() if numbers(locked[name]) < numbers(version)] == []
     assert "://" not in text
+
+
+def test_the_project_and_the_command_line_say_the_same_version() -> None:
+    assert project()["version"] == __version__
 
 
 def numbers(version: str) -> list[int]:

@@ -1,7 +1,7 @@
 """`opsguide`: the command line. A command's module is imported when the command is called, not before.
 
 Exit codes: 0 succeeded, 1 failed, 2 bad input or set-up, 3 belongs to Jelastic Operations, 4 not applicable,
-5 unknown, interrupted or held, 6 needs an approval, 7 locked or against an invariant, 8 tampered, 9 unwitnessed.
+5 unknown, interrupted or held, 7 locked or against an invariant, 8 tampered.
 """
 
 from __future__ import annotations
