@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,6 +160,11 @@ def crashed(desk: Desk, counter) -> str:
     assert process.returncode == 5
     desk("verify", "last")
     assert desk.record().state == "unknown"
+    looks = re.findall(r">  look: +(.*)</span>", (desk.record().path / "report.html").read_text())
+    assert looks, "the record says what to look at"
+    assert all(re.search(r"^ssh .* uh-01 -- '.*MainPID.* zabbix-agent'$", html.unescape(look)) for look in looks), (
+        "the whole line"
+    )
     return desk.record().intent["run"]
 
 

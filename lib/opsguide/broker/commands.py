@@ -138,6 +138,7 @@ class Commands:
             undo=command.undo or None,
             note=command.note or ("on a new connection, which logs in anew" if target.entry.fresh else ""),
             settle=target.entry.settle,
+            **({"look": self.hidden(target.look)} if target.entry.settle else {}),
             key=target.key,
             **({"effect": target.entry.effect} if target.entry.effect else {}),
             **({"pin": True} if command.pin else {}),
@@ -167,9 +168,8 @@ class Commands:
 
     def held(self, target: Target, number: int, why: str) -> None:
         """Say that the hold of a change stays."""
-        self.show(
-            self.write("hold", element=target.element.name, command=number, settle=target.entry.settle, words=why)
-        )
+        told = {"settle": target.entry.settle, "look": self.hidden(target.look), "words": why}
+        self.show(self.write("hold", element=target.element.name, command=number, **told))
 
     def settle(self, element: str, number: int, how: str) -> None:
         """A look has shown that a change took effect: write it down, then take the hold away."""

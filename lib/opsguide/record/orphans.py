@@ -103,6 +103,7 @@ def _hold(folder: RunFolder, send: Mapping[str, Any], answer: Mapping[str, Any] 
         command=send.get("command"),
         words=f"command {send.get('command')} was sent and {ended}",
         settle=send.get("settle") or "",
+        look=send.get("look") or "",
     )
 
 

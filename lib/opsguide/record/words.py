@@ -103,7 +103,7 @@ def hold(event: Event, context: Context) -> list[str]:
     run = one_line(context.intent.get("run") or "RUN")
     return labelled(
         f"HELD  {one_line(event.get('element'))}: {one_line(event.get('words'))}",
-        ("look", event.get("settle")),
+        ("look", event.get("look") or event.get("settle")),
         ("next", f'opsguide resume {run} --found done|not-done --why "…"'),
     )
 
