@@ -76,7 +76,10 @@ def test_the_fail_counters_of_now_are_what_the_acceptance_test_compares_with(des
 def test_the_new_value_is_read_back_of_both_members_where_it_stands(
     desk: Desk, lab: Any, where: str, limit: str, wanted: str, check: str, expect: str
 ) -> None:
-    assert stepped(desk, BOOK, **given(where=where, limit=limit, wanted=wanted)) is None
+    asked = "jelastic.hcore.max_threads, jelastic.no_such"
+    assert stepped(desk, BOOK, **given(where=where, limit=limit, wanted=wanted, config_keys=asked)) is None
+    told = next(j for j in request_of(desk)["judged"] if "config_keys" in j["words"])
+    assert (told["met"], told["inputs"]) == (False, {"missing": "['jelastic.no_such']"})
     tests = [a for a in request_of(desk)["acceptance"] if check in a["check"] and expect in a["expect"]]
     assert [("ih-01 -- " in t["check"], "ih-02 -- " in t["check"]) for t in tests] == [(True, False), (False, True)]
 
