@@ -107,7 +107,7 @@ def test_a_jupyterlab_ended_in_the_change_leaves_one_known_change_and_no_kernel(
     tab.run_all()
     in_change(desk, counter)
     kernels = jupyter.kernels()
-    assert kernels
+    assert len(kernels) == 1, "no tab of an earlier JupyterLab was opened again"
     jupyter.process.send_signal(number)
     record = sealed(desk)
     assert (record.state, counter.starts, answered(record)) == ("interrupted", 1, ["ok"])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from opsguide.launch.copies import work_folder
+from opsguide.launch.open import served
 
 from .conftest import far_desk
 
@@ -36,7 +41,8 @@ class Lab:
 @pytest.fixture(scope="module")
 def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     far = far_desk(tmp_path_factory.mktemp("far"))
-    process = far.start("open", "06", "--on", "uh-01", "--no-browser", "--work", str(far.folder))
+    work = Path(tempfile.mkdtemp(dir=work_folder()))
+    process = far.start("open", "06", "--on", "uh-01", "--no-browser", "--work", str(work))
     assert process.stderr
     for line in process.stderr:
         if found := ADDRESS.search(line):
@@ -46,10 +52,11 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         pytest.fail("JupyterLab told no address")
     try:
         wait_for(int(found[1]))
-        yield Lab(process, int(found[1]), found[2], found[3], far.folder / "06-restarting-processes-uh-01.ipynb")
+        yield Lab(process, int(found[1]), found[2], found[3], work / "06-restarting-processes-uh-01.ipynb")
     finally:
         process.terminate()
         process.communicate(timeout=30)
+        shutil.rmtree(work)
 
 
 def wait_for(port: int) -> None:
@@ -70,7 +77,21 @@ def asked(port: int, path: str, token: str = "", body: dict[str, Any] | None = N
         return json.loads(answer.read())
 
 
-def test_links_lead_to_the_runbooks_from_a_copy_anywhere_and_long_lines_are_wrapped(jupyter: Lab) -> None:
+@pytest.mark.parametrize(
+    ("home", "folder", "all_of"),
+    [
+        ("/srv/opsguide", "/srv/opsguide/work", "/srv/opsguide"),
+        ("/home/anna/opsguide", "/home/anna/scratch/today", "/home/anna"),
+        ("/srv/opsguide", "/tmp/copies", "/tmp/copies"),
+    ],
+)
+def test_what_holds_copy_and_runbooks_is_served_but_never_the_whole_machine(
+    home: str, folder: str, all_of: str
+) -> None:
+    assert served(Path(home), Path(folder)) == Path(all_of)
+
+
+def test_links_lead_to_the_runbooks_from_a_copy_and_long_lines_are_wrapped(jupyter: Lab) -> None:
     links = set(re.findall(r"\]\(([^)#]+\.ipynb)", jupyter.copy.read_text()))
     assert len(links) > 2
     for link in links:

@@ -5,7 +5,9 @@
 - What the user has configured for JupyterLab otherwise stays; these settings win over it.
 - Long lines of a cell are wrapped, so that a command is seen whole, and a dark desktop gets a dark JupyterLab; what the
   user has chosen in JupyterLab's settings wins over both.
-- It serves the folder that holds both the copy and the runbooks, so that the links between them work.
+- It serves the folder that holds both the copy and the runbooks, so that the links between them work; where only the
+  machine's root holds both, it serves the copy's folder alone.
+- It opens this copy and no tab of an earlier time, each of which would start a kernel.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -91,7 +94,7 @@ def made(setting: Setting, activity: str | None, given: dict[str, giving.Given],
 def start(setting: Setting, copy: Path, no_browser: bool) -> None:
     """Become JupyterLab, on this copy; does not return."""
     copy = copy.absolute()
-    root = Path(os.path.commonpath([places.home().absolute(), copy.parent]))
+    root = served(places.home().absolute(), copy.parent)
     port, token = _free_port(), secrets.token_urlsafe(32)
     settings = _settings(root, port, token)
     where = quote(str(copy.relative_to(root)))
@@ -102,6 +105,12 @@ def start(setting: Setting, copy: Path, no_browser: bool) -> None:
     environment = {**setting.environment(), "JUPYTER_RUNTIME_DIR": str(runtime), "JUPYTER_CONFIG_PATH": config}
     sys.stdout.flush()
     os.execve(sys.executable, [*words, *(["--no-browser"] if no_browser else [])], environment)
+
+
+def served(home: Path, folder: Path) -> Path:
+    """The folder that JupyterLab serves for a copy in `folder` of a runbook in `home`."""
+    both = Path(os.path.commonpath([home, folder]))
+    return folder if both == Path(both.anchor) else both
 
 
 def _runtime() -> Path:
@@ -130,7 +139,10 @@ def _settings(root: Path, port: int, token: str) -> Path:
     for old in wire.folder().glob("lab-*.json"):
         if not Path("/proc", old.stem.removeprefix("lab-")).exists():
             old.unlink(missing_ok=True)
+            shutil.rmtree(old.with_suffix(""), ignore_errors=True)
     place = wire.folder() / f"lab-{os.getpid()}.json"
+    tabs = place.with_suffix("")
+    tabs.mkdir(mode=0o700, exist_ok=True)
     content = {
         "ServerApp": {
             "ip": "127.0.0.1", "port": port, "port_retries": 0, "allow_remote_access": False,
@@ -138,7 +150,8 @@ def _settings(root: Path, port: int, token: str) -> Path:
         },
         "IdentityProvider": {"token": token},
         "KernelManager": {"transport": "ipc"},
-        "LabApp": {"news_url": None, "check_for_updates_class": "jupyterlab.NeverCheckForUpdate"},
+        "LabApp": {"news_url": None, "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+                   "workspaces_dir": str(tabs)},
     }  # fmt: skip
     handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as out:
