@@ -40,6 +40,9 @@ class Outcome:
         return f"exit {self.code}\n{self.out}\n{self.err}"
 
 
+FOLDERS = "[0-9]*/[0-9]*/*"
+
+
 @dataclass
 class Desk:
     """An operator's desk: a records root of its own and the command line."""
@@ -70,9 +73,17 @@ class Desk:
         return Outcome(process.returncode, out, err)
 
     def folders(self) -> list[Path]:
-        """All records, in the order in which they began."""
-        found = [p for p in self.records.glob("[0-9]*/[0-9]*/*") if (p / "intent.json").exists()]
-        return sorted(found, key=lambda p: json.loads((p / "intent.json").read_text())["at"])
+        """All records, in the order in which they began; listed again while one of them gets its last name."""
+        for _ in range(100):
+            listed = set(self.records.glob(FOLDERS))
+            try:
+                intents = [p / "intent.json" for p in listed]
+                began = {p.parent: json.loads(p.read_text())["at"] for p in intents if p.exists()}
+            except FileNotFoundError:
+                continue
+            if listed == set(self.records.glob(FOLDERS)):
+                return sorted(began, key=began.__getitem__)
+        raise AssertionError(f"the folders of {self.records} have no lasting names")
 
     def record(self, which: int = -1) -> Record:
         return Record(self.folders()[which])
