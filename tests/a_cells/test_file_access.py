@@ -224,7 +224,7 @@ def test_an_audit_names_what_lets_too_many_in_and_changes_nothing(desk: Desk, la
             path,
         )
     assert "sticky" not in "".join(rows)
-    assert f"{folder}/a\\x1b[2Jb" in "".join(rows)
+    assert f"{folder}/a␛[2Jb" in "".join(rows)
     assert "\x1b[2J" not in found.out + found.err, "the name of a file does not act on a terminal"
     assert not desk.record().sent("change", "edit")
     known = json.dumps([row.split()[-1] for row in rows if "opsguide-test" not in row])

@@ -36,5 +36,5 @@ def test_nothing_looked_for_is_no_table_and_nothing_found_is_its_head() -> None:
 
 def test_what_does_not_print_in_a_path_is_shown_by_its_number() -> None:
     table = findings([], open=told("666 root:root /srv/a\x1b[2Jb\n"))
-    assert table.lines[1].endswith(" /srv/a\\x1b[2Jb")
+    assert table.lines[1].endswith(" /srv/a␛[2Jb")
     assert table.new == ["/srv/a\x1b[2Jb"]

@@ -1,7 +1,7 @@
 """What an audit of modes and owners has found, as a table.
 
 - A line of a look is `MODE OWNER PATH`; what it was looked for is its finding.
-- What does not print in a path is shown by its number: a file may have any name.
+- What does not print in a path is shown harmless: a file may have any name.
 - A path that fits one of the known ones is known; a star in those stands for any part. All others are new.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from opsguide.harmless import one_line
 from opsguide.notebook.readings import Reading
 
 
@@ -34,5 +35,4 @@ def findings(known: list[str], **looked: Reading) -> Findings:
 
 
 def _line(name: str, state: str, mode: str, owner: str, path: str) -> str:
-    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in path)
-    return f"{name:24} {state:5} {mode:>4} {owner:24} {shown}"
+    return f"{name:24} {state:5} {mode:>4} {owner:24} {one_line(path)}"
