@@ -105,6 +105,7 @@ def desk(tmp_path: Path, lab: Any, request: pytest.FixtureRequest) -> Iterator[D
     made = Desk(tmp_path / "records")
     wanted = kept.secrets(lab)
     yield made
+    made.leave()
     sealed = [record for record in map(Record, made.folders()) if record.sealed]
     request.node.user_properties.append(("records", len(sealed)))
     request.node.user_properties.append(("cells", [cell for record in sealed if (cell := suite_a.cell(record))]))

@@ -28,6 +28,12 @@ def wait_for(condition: Callable[[], Any], seconds: float = 30, what: str = "") 
     raise AssertionError(f"not within {seconds} s: {what or condition}")
 
 
+def lines(journal: Path, *types: str) -> list[dict[str, Any]]:
+    """The events of a journal that somebody may be writing: its whole lines."""
+    whole = journal.read_bytes().split(b"\n")[:-1]
+    return [e for e in map(json.loads, whole) if not types or e["type"] in types]
+
+
 @dataclass
 class Outcome:
     """What a command said and how it ended."""
@@ -49,15 +55,28 @@ class Desk:
 
     records: Path
     env: dict[str, str] = field(default_factory=dict)
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def environment(self) -> dict[str, str]:
         return {**os.environ, "OPSGUIDE_RECORDS": str(self.records), **self.env}
 
     def start(self, *words: str, **options: Any) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             words, env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, cwd=options.pop("cwd", REPOSITORY), **options,
         )  # fmt: skip
+        self.started.append(process)
+        return process
+
+    def leave(self) -> None:
+        """End what a test that broke off left running, so that the next one does not meet it."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+                process.wait(timeout=30)
+            for pipe in (process.stdout, process.stderr):
+                if pipe:
+                    pipe.close()
 
     def __call__(self, *words: str, timeout: float = 180) -> Outcome:
         return self.run(str(BINARIES / "opsguide"), *words, timeout=timeout)
@@ -112,8 +131,7 @@ class Record:
         return self.seal["state"]
 
     def events(self, *types: str) -> list[dict[str, Any]]:
-        lines = (self.path / "events.jsonl").read_text().splitlines()
-        return [e for e in map(json.loads, lines) if not types or e["type"] in types]
+        return lines(self.path / "events.jsonl", *types)
 
     def answer(self, command: int) -> dict[str, Any]:
         return next((e for e in self.events("answer") if e["command"] == command), {"state": "unknown"})

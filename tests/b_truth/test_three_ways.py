@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -79,17 +80,28 @@ MOMENTS: dict[str, tuple[Callable[[Desk, Counter], Any], str, int]] = {
 }
 
 
+@contextmanager
+def deaf(lab: Any) -> Iterator[None]:
+    """Nothing new reaches uh-01: its sshd is stopped, and the kernel still accepts for it."""
+    lab.inside("uh-01", ["systemctl", "kill", "--signal=STOP", "sshd"])
+    try:
+        yield
+    finally:
+        lab.inside("uh-01", ["systemctl", "kill", "--signal=CONT", "sshd"])
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_broker_killed_under_a_launcher_leaves_the_truth(
     desk: Desk, counter: Counter, tmp_path: Path, way: str, moment: str
 ) -> None:
     come, state, starts = MOMENTS[moment]
-    counter.slow(30 if moment == "during" else 1.5)
-    process = desk.start(*launcher(way, tmp_path, settle="5 s"))
-    wait_for(lambda: come(desk, counter), 30, f"the moment {moment} the change")
-    os.kill(desk.record().intent["broker"]["pid"], signal.SIGKILL)
-    counter.go()
+    counter.slow(30 if moment != "after" else 0)
+    with deaf(counter.lab) if moment == "before" else nullcontext():
+        process = desk.start(*launcher(way, tmp_path, settle="30 s"))
+        wait_for(lambda: come(desk, counter), 30, f"the moment {moment} the change")
+        os.kill(desk.record().intent["broker"]["pid"], signal.SIGKILL)
+        counter.go()
     out, err = process.communicate(timeout=60)
     assert process.returncode == (1 if way == "papermill" else 5), out + err
     assert "the broker ended in mid-run" in out + err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -238,3 +239,16 @@ def test_the_line_on_the_screen_does_the_same_with_proxyjump(pair: Pair) -> None
     shown = shown_line(pair.config(), "uh-01", remote_line(["printf", "%s\\0", *values]))
     done = subprocess.run(["bash", "-c", shown], capture_output=True, timeout=20, check=False)
     assert (done.returncode, done.stdout.split(b"\0")[:-1]) == (0, [v.encode() for v in values]), done.stderr
+
+
+def test_a_connection_whose_way_is_gone_is_closed_and_the_others_with_it(pair: Pair) -> None:
+    ssh = pair.connections(watchdog=10, patience=2.0)
+    assert ssh.run(pair.behind(), "true", deadline=10, sink=Got()).exit == 0
+    (jump,), (behind,) = ssh._lane(pair.jump)._links, ssh._lane(pair.behind())._links
+    pair.hop.freeze()
+    jump.transport.sock.shutdown(socket.SHUT_WR)
+    behind.close()
+    ssh.close()
+    pair.hop.thaw()
+    assert not jump.transport.is_active()
+    wait_for(lambda: not behind.transport.is_alive())

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from desk import BINARIES, REPOSITORY, Desk, wait_for
+from desk import BINARIES, REPOSITORY, Desk, lines, wait_for
 from kernels import UNIT, Counter, counted
 
 HEAD = "activity,element,service,settle,reason\n"
@@ -34,8 +34,7 @@ def told(desk: Desk, batch: str = "last") -> dict[str, Any]:
 
 
 def events(desk: Desk, *types: str) -> list[dict[str, Any]]:
-    lines = (Path(told(desk)["record"]) / "events.jsonl").read_text().splitlines()
-    return [e for e in map(json.loads, lines) if e["type"] in types]
+    return lines(Path(told(desk)["record"]) / "events.jsonl", *types)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from desk import lines
 from opsguide.errors import StoreError
 from opsguide.launch import course as courses
 from opsguide.launch.asked import asked
@@ -80,8 +80,7 @@ class Stage:
         return Course(list(rows), Limits(**limits), self.folder, {}, Quiet())
 
     def events(self, *types: str) -> list[dict[str, Any]]:
-        lines = (self.folder.path / "events.jsonl").read_text().splitlines()
-        return [e for e in map(json.loads, lines) if e["type"] in types]
+        return lines(self.folder.path / "events.jsonl", *types)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from opsguide.reach.elements import Element, SshSettings
 from opsguide.reach.knock import knock, unreachable
 from opsguide.reach.ssh_hostkey import OnFile
 from opsguide.reach.ssh_jump import Way
-from opsguide.reach.ssh_link import BROKEN, Link
+from opsguide.reach.ssh_link import BROKEN, Link, end
 
 KEX = (
     "curve25519-sha256@libssh.org",
@@ -107,8 +107,8 @@ def connect(
         authority = ssh_hostkey.check(known, shown)
         _authenticate(transport, host, ssh, key, until)
     except BaseException:
-        transport.close()
-        sock.close()
+        end(transport)
+        end(sock)
         raise
     more = {"host_key_authority": authority, "jump_host_key": way.jump_host_key if way else ""}
     facts = _facts(transport, shown) | {name: value for name, value in more.items() if value}

@@ -7,13 +7,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 
 import paramiko
 
 from opsguide.reach.ssh_lane import Lane
-from opsguide.reach.ssh_link import BROKEN, Link
+from opsguide.reach.ssh_link import BROKEN, Link, end
 from opsguide.reach.ssh_sudo import Gate
 
 CHUNK = 64 * 1024
@@ -72,7 +71,7 @@ class Errand:
             if not self._abandoned:
                 self.link, self.channel, self.sent = link, channel, True
         if not self.sent:
-            channel.close()
+            end(channel)
             self.lane.release(link)
             return
         channel.in_buffer.set_event(self.bell)
@@ -99,13 +98,7 @@ class Errand:
         if self.channel is None or self.link is None:
             return
         if gently:
-            with contextlib.suppress(*BROKEN):
-                self.channel.close()
+            end(self.channel)
         else:
-            threading.Thread(target=_close, args=(self.channel,), daemon=True).start()
+            threading.Thread(target=end, args=(self.channel,), daemon=True).start()
         self.lane.release(self.link)
-
-
-def _close(channel: paramiko.Channel) -> None:
-    with contextlib.suppress(*BROKEN):
-        channel.close()

@@ -10,7 +10,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import socket
 import threading
 import time
 
@@ -155,4 +157,10 @@ class Link:
         self.retired = True
         self._ended.set()
         self._ask.set()
-        self.transport.close()
+        end(self.transport)
+
+
+def end(what: paramiko.Transport | paramiko.Channel | socket.socket) -> None:
+    """Close it. To one whose way is gone already the goodbye cannot be said, and it is closed all the same."""
+    with contextlib.suppress(*BROKEN):
+        what.close()
