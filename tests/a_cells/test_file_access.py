@@ -123,6 +123,17 @@ def test_a_mode_that_lets_all_write_or_sets_an_owner_is_bad_input(desk: Desk, la
     assert seen(lab, "uh-01") == "640 root:root"
 
 
+@pytest.mark.parametrize("name", ["path", "user"])
+@pytest.mark.parametrize("element", ["uh-01", "hcore1"])
+def test_a_change_without_path_or_user_is_bad_input(desk: Desk, name: str, element: str) -> None:
+    given = [f"{one}={'' if one == name else value}" for one, value in (("path", FILE), ("user", "zabbix"))]
+    done = desk("run", "18", "--on", element, "-p", given[0], "-p", given[1], "-p", "bits=600", "--reason", "a slip")
+    assert done.code == 2, done
+    assert f"action change needs {name}" in done.err
+    assert f"-p {name}=" in done.err
+    assert not desk.folders()
+
+
 def test_a_link_is_not_followed(desk: Desk, lab) -> None:
     lab.inside("uh-01", ["ln", "-s", "/etc/shadow", "/srv/opsguide-test/link"])
     before = lab.inside("uh-01", ["stat", "-c", "%a %U %G %Z", "/etc/shadow"]).stdout
@@ -152,6 +163,29 @@ def test_a_file_in_a_container_becomes_a_request_and_nothing_changes(desk: Desk,
     assert {"error", "wish"} <= set(request["parameters"])
     assert request["wanted"]
     assert any("runuser -u www-data -- test -" in a["check"] for a in request["acceptance"])
+
+
+def test_an_audit_of_a_container_is_confirmed_when_what_it_found_is_gone(desk: Desk, lab, tmp_path: Path) -> None:
+    found, like = (Path(lab.container_root("hcore1")) / f"srv/{name}" for name in ("open", "open2"))
+    try:
+        for file in (found, like):
+            file.touch()
+            file.chmod(0o666)
+        known = "known=/usr/*,/etc/*,/root/*,/home/*,/var/*,/opt/*,/srv/open2"
+        done = desk("run", "18", "--on", "hcore1", "-p", "action=audit", "-p", known, "--reason", "the quarter's audit")
+        assert done.code == 3, done
+        number = json.loads(desk("handoff", "list", "--json").out)[0]["handoff"]
+        assert desk("handoff", "send", number, "--to-file", str(tmp_path / "out")).code == 0
+        left = desk("handoff", "confirm", number, "--ticket", "T-1")
+        assert left.code == 1, left
+        assert ": 1 of " in left.out, left
+        found.chmod(0o640)
+        assert desk("handoff", "send", number, "--again", "--to-file", str(tmp_path / "again")).code == 0
+        gone = desk("handoff", "confirm", number, "--ticket", "T-1")
+        assert gone.code == 0, gone
+    finally:
+        found.unlink(missing_ok=True)
+        like.unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize("host", HOSTS)

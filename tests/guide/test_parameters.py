@@ -163,6 +163,18 @@ def test_a_required_parameter_is_not_empty() -> None:
             one(type, required=True).check(value)
 
 
+def test_what_is_required_for_one_choice_of_another_may_be_empty_for_the_others() -> None:
+    choice = Parameter("action", "str", "look", "what to do", choices=("look", "change"))
+    path = Parameter("path", "str", "", "the file", required={"action": ["change"]})
+    both = Parameters({"action": choice, "path": path})
+    assert both.check({}) == {"action": "look", "path": ""}
+    assert both.check({"action": "change", "path": "/x"}) == {"action": "change", "path": "/x"}
+    for empty in ("", " "):
+        with pytest.raises(InputError, match="action change needs path") as refused:
+            both.check({"action": "change", "path": empty})
+        assert refused.value.next == "give it: -p path=…  the file"
+
+
 def test_an_unknown_name_is_refused_with_the_nearest_known_one() -> None:
     with pytest.raises(InputError) as refused:
         RESTART.parameters.check({**GIVEN, "servce": "nginx"})

@@ -14,6 +14,7 @@ from opsguide.guide.parameters import TYPES
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "scopes.md").read_text("utf-8")
 TABLES = (scope_keys.FILE, scope_keys.PARAMETER, scope_keys.LOOK, scope_keys.CHANGE, scope_keys.EDITED)
 LOOK, CHANGE = '[[look]]\ncommand = "x"\n', '[[change]]\ncommand = "x"\nstep = "look"\ndeadline = "9 s"\n'
+NEEDS = '[parameters.a]\ntype = "str"\ndefault = ""\nhelp = "x"\nchoices = ["y"]\nrequired = %s\n'
 
 
 def rows(section: str) -> dict[str, tuple[str, str]]:
@@ -77,6 +78,10 @@ def test_every_key_of_a_shipped_scope_is_known_and_every_bound_argument_is_told(
         ("[parameters]\na = 1\n", "parameters.a: a table belongs here"),
         ('[parameters.a]\ntype = "str"\ndefault = ""\n', "parameters.a: key help is missing"),
         ('[parameters.a]\ntype = "text"\ndefault = ""\nhelp = "x"\n', "types: str, int, float, bool, list[str]"),
+        (NEEDS % "1", "parameters.a, key required: true, false, or a table of a parameter and a list of its values"),
+        (NEEDS % '{ b = "x" }', "parameters.a, key required: true, false, or a table"),
+        (NEEDS % '{ b = ["x"] }', "parameters.a: required names a parameter with choices, and some of these"),
+        (NEEDS % '{ a = ["x"] }', "parameters.a: required names a parameter with choices, and some of these"),
         ('[related]\nuser-host = "peer"\n', "related, key user-host: a list of texts belongs here"),
         ('[[file]]\npath = "/a"\ncreate = "666 root root"\n', "/a: create is mode, owner and group"),
         ('[[file]]\npath = "/a"\ncreate = "4755 root root"\n', "/a: create is mode, owner and group"),

@@ -23,7 +23,7 @@ from opsguide.broker.order import Steps
 from opsguide.broker.run import Run, refusal
 from opsguide.broker.work import Work
 from opsguide.errors import InputError, OpsguideError, RefusedError, StoreError, UnreachableError
-from opsguide.guide import custom, decision, editions, scopes, services
+from opsguide.guide import decision, editions, scopes, services
 from opsguide.guide.parameters import COMMON, Parameters
 from opsguide.reach.inventory import Platform
 from opsguide.record import words
@@ -71,7 +71,6 @@ def _case(platform: Platform, request: dict[str, Any]) -> Case:
         raise InputError(words, next="opsguide matrix shows which are here")
     if scope and cell.exit != 4:
         given = scope.parameters.check(given)
-        custom.hold(activity.slug, given)
     return Case(platform, edition, activity, scope, element, cell, given)
 
 

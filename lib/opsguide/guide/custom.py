@@ -1,38 +1,19 @@
-"""Custom configuration, the guide's note 2: what each action needs, and which files are looked at.
+"""Custom configuration, the guide's note 2: its actions, and which files are looked at.
 
-- An action names its path but for `check`, which without one takes all settings of the element.
-- What is agreed names the ticket, and who agreed; what is new also says what it is for.
 - A file below /proc, /sys or /dev is none, and one that may hold a secret is left alone.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
-from opsguide.errors import InputError, RefusedError
+from opsguide.errors import RefusedError
 from opsguide.guide import owners
 from opsguide.guide.editions import NOTES
 
 SLUG = NOTES[1].slug
 CHECK, REGISTER, AGAIN, RETIRE = "check", "register", "agree-again", "retire"
-NEEDED = {
-    CHECK: (),
-    REGISTER: ("path", "ticket", "agreed_with", "purpose"),
-    AGAIN: ("path", "ticket", "agreed_with"),
-    RETIRE: ("path", "ticket"),
-}
 NO_FILE = re.compile(r"^/(proc|sys|dev)(/|$)")
-
-
-def hold(activity: str, parameters: Mapping[str, Any]) -> None:
-    """InputError for an action of this activity that lacks what it needs."""
-    if activity != SLUG:
-        return
-    for name in NEEDED[parameters["action"]]:
-        if not parameters[name].strip():
-            raise InputError(f"action {parameters['action']} needs {name}", next=f"give it: -p {name}=…")
 
 
 def refuse(path: str) -> None:

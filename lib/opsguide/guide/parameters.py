@@ -6,7 +6,8 @@
 - Text has at most 4096 characters, text of several lines 256 Ki; a list has at most 1000 entries.
 - A whole number fits 64 bits; a float is a finite number.
 - A value with choices is one of them or the default; with `slot` it fits that slot type.
-- A required parameter is not empty. One that `confirms` another repeats its value, or nothing is applied.
+- A required parameter is not empty; one that is required for some values of another is not empty with those.
+- One that `confirms` another repeats its value, or nothing is applied.
 - An unknown name is refused with the nearest known one.
 - Text from a command line is read by the declared type: `010` stays text for str and is refused for int.
 """
@@ -14,6 +15,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -34,7 +36,7 @@ class Parameter:
     type: str
     default: Any
     help: str
-    required: bool = False
+    required: bool | dict[str, list[str]] = False
     choices: tuple[str, ...] = ()
     slot: str = ""
     lines: bool = False
@@ -54,7 +56,7 @@ class Parameter:
             raise self._bad(f"has {len(value)} entries; {LONGEST_LIST} are the most")
         for text in value if isinstance(value, list) else [value] if isinstance(value, str) else []:
             self._check_text(text)
-        if self.required and value in ("", []):
+        if self.required is True and value in ("", []):
             raise self._bad("must not be empty")
         if self.choices and value != self.default and value not in self.choices:
             near = get_close_matches(str(value), self.choices, 1)
@@ -62,6 +64,13 @@ class Parameter:
         if type(value) in (int, float) and not self._in_range(value):
             raise self._bad(f"{_shown(value)} is outside {self._range()}")
         return value
+
+    def needed(self, values: Mapping[str, Any]) -> str:
+        """The words for what of `values` requires this one, like `action change`; empty where nothing does."""
+        if isinstance(self.required, bool):
+            return "this runbook" if self.required else ""
+        found = [f"{other} {values[other]}" for other, these in self.required.items() if values.get(other) in these]
+        return found[0] if found else ""
 
     def _check_text(self, text: str) -> None:
         longest = LONGEST_TEXT if self.lines else LONGEST_LINE
@@ -103,6 +112,10 @@ class Parameter:
         return InputError(f"parameter {self.name} {words}", next=hint)
 
 
+def _filled(value: Any) -> bool:
+    return bool(value.strip()) if isinstance(value, str) else value != []
+
+
 def _shown(value: Any) -> str:
     if type(value) is int and abs(value) >= BIGGEST:
         return f"a number of {value.bit_length()} bits"
@@ -139,6 +152,8 @@ class Parameters:
         if checked.get("mode") == "apply" and not str(checked.get("reason", "")).strip():
             raise InputError("an empty reason", next="say why in reason: it stands in the record (mode apply)")
         for name, known in self.known.items():
+            if (needed := known.needed(checked)) and not _filled(checked[name]):
+                raise InputError(f"{needed} needs {name}", next=f"give it: -p {name}=…  {known.help}")
             if known.confirms and checked.get("mode") == "apply" and checked[name] != checked[known.confirms]:
                 words = f"{name} must repeat {known.confirms} before anything is changed: {checked[known.confirms]}"
                 raise InputError(words, next=f"{known.help}: {name}={checked[known.confirms]}")

@@ -14,10 +14,11 @@ from typing import Any
 
 TEXT, FLAG, TEXTS, TABLE, TABLES = "a text", "true or false", "a list of texts", "a table", "a list of tables"
 NUMBER, NUMBERS, ANY, STEP = "a number", "a list of whole numbers", "a value", "a text or a list of texts"
+REQUIRED = "true, false, or a table of a parameter and a list of its values"
 
 FILE = {"steps": TEXTS, "service": TEXT, "related": TABLE, "parameters": TABLE,
         "look": TABLES, "change": TABLES, "file": TABLES}  # fmt: skip
-PARAMETER = {"type": TEXT, "default": ANY, "help": TEXT, "required": FLAG, "choices": TEXTS, "slot": TEXT,
+PARAMETER = {"type": TEXT, "default": ANY, "help": TEXT, "required": REQUIRED, "choices": TEXTS, "slot": TEXT,
              "lines": FLAG, "minimum": NUMBER, "maximum": NUMBER, "confirms": TEXT}  # fmt: skip
 LOOK = {"command": TEXT, "api": TEXT, "args": TABLE, "slots": TABLE, "kinds": TEXTS, "on": TEXTS, "at": TEXT,
         "shell": ANY, "fresh": FLAG, "deadline": TEXT}  # fmt: skip
@@ -88,5 +89,7 @@ def _fits(value: Any, shape: str) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if shape == STEP and isinstance(value, str):
         return True
+    if shape == REQUIRED:
+        return isinstance(value, bool) or (isinstance(value, dict) and all(_fits(one, TEXTS) for one in value.values()))
     of = {TEXTS: str, STEP: str, TABLES: dict, NUMBERS: int}.get(shape)
     return of is None or (isinstance(value, list) and all(type(one) is of for one in value))

@@ -168,5 +168,9 @@ def _hold_names(table: dict[str, Any], related: dict[str, tuple[str, ...]]) -> N
     for name, fields in table.get("parameters", {}).items():
         if fields.get("confirms", "element") not in known:
             raise ValueError(f"parameters.{name}: confirms names no parameter")
+        when = fields.get("required", False)
+        for other, values in (when if isinstance(when, dict) else {}).items():
+            if set(values) - set(table["parameters"].get(other, {}).get("choices", [])):
+                raise ValueError(f"parameters.{name}: required names a parameter with choices, and some of these")
     if set(related) - set(KINDS) or any(set(words) - set(RELATED) for words in related.values()):
         raise ValueError(f"related: a kind of element, then any of {', '.join(RELATED)}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from opsguide.errors import InputError, OpsguideError
-from opsguide.guide import custom, decision, scopes, services
+from opsguide.guide import decision, scopes, services
 from opsguide.guide.decision import Decision
 from opsguide.guide.editions import Activity
 from opsguide.guide.parameters import COMMON, Parameter, Parameters
@@ -91,7 +91,6 @@ def _known(scope: scopes.Scope | None, one: Given) -> Parameters:
 
 def _check_whole(scope: scopes.Scope, values: dict[str, Any], kind: str, component: str) -> None:
     checked = scope.parameters.check(values)
-    custom.hold(scope.activity, checked)
     if scope.service:
         try:
             services.find(kind, component, checked[scope.service])

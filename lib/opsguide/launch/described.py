@@ -100,6 +100,9 @@ def lines(found: dict[str, Any]) -> list[str]:
 
 
 def _default(one: dict[str, Any]) -> str:
+    if isinstance(one["required"], dict):
+        when = [f"{name} is {' or '.join(values)}" for name, values in one["required"].items()]
+        return f"required where {', or '.join(when)}"
     return "required" if one["required"] else repr(one["default"])
 
 

@@ -96,8 +96,9 @@ def _line(activity: str, element: str) -> str:
     from opsguide.guide import scopes
 
     scope = scopes.load(activity)
-    known = scope.parameters.known.values() if scope else ()
-    needed = [f"-p {one.name}=…" for one in known if one.required and one.name != "element"]
+    known = scope.parameters.known if scope else {}
+    defaults = {name: one.default for name, one in known.items()}
+    needed = [f"-p {name}=…" for name, one in known.items() if one.needed(defaults) and name != "element"]
     return " ".join(["opsguide run", activity, "--on", element, *needed, '--reason "…"'])
 
 
