@@ -88,8 +88,8 @@ def _restart(name: str) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(done.stdout)
     except (LabError, ValueError, subprocess.TimeoutExpired) as error:
         raise Failure(RESTART_FAILED, f"{name}: {error}") from None
-    if answer["result"]:
-        raise Failure(int(answer["result"]), str(answer.get("error", "")))
+    if answer["result"] != "0":
+        raise Failure(int(answer["result"]), str(answer["message"]))
     return {"result": 0, "out": done.stdout.strip()}
 
 

@@ -124,6 +124,19 @@ def test_an_end_user_container_can_be_served_from_inside_while_the_api_is_down(d
     assert lab.inside("node101", ["pgrep", "-o", "-x", "nginx"]).stdout != before
 
 
+def test_a_restart_that_failed_fails_the_run_although_jem_exits_0(desk: Desk, lab) -> None:
+    lab.inside("node101", ["sh", "-c", "cp -a /etc/nginx/nginx.conf /root/kept; echo broken >> /etc/nginx/nginx.conf"])
+    try:
+        done = desk("run", "restarting-processes", "--on", "node101", "-p", "service=nginx", "-p", "through=container",
+                    "--reason", "test")  # fmt: skip
+    finally:
+        lab.inside("node101", ["sh", "-c", "mv -T /root/kept /etc/nginx/nginx.conf; systemctl restart nginx"])
+    assert done.code == 1, done
+    [restart] = desk.record().sent("change")
+    assert desk.record().answer(restart["command"])["state"] == "failed"
+    assert '"result": "4182"' in done.out
+
+
 def test_an_api_that_contradicts_the_inventory_refuses_the_run(desk: Desk, lab, counter: Counter) -> None:
     lab.api_fault("contradict")
     try:
@@ -143,7 +156,7 @@ def test_an_api_that_contradicts_the_inventory_refuses_the_run(desk: Desk, lab, 
         ('envName="@env"', 'envName="blog"'),
         ('nodeId="@element")', 'nodeId="@element", force=True)'),
         ("RestartServices", "StopEnv"),
-        ('jem service status {service}"', 'jem service stop {service}"'),
+        ('service {service} status"', 'service {service} stop"'),
         ("@element", "{service}"),
     ],
 )
@@ -153,7 +166,7 @@ def test_a_call_bound_to_a_neighbour_is_refused_and_nothing_is_asked(desk, lab, 
     asked, sessions = len(lab.api_requests()), len(desk.record().sent())
     source = run.sources["restart-through-platform"]
     lines = source.replace(old, new).splitlines()
-    if old.startswith("jem"):
+    if old.startswith("service"):
         lines = [line for line in lines if "step.change" not in line]
     error = run.cell("\n".join(lines))
     assert "RefusedError" in error, error

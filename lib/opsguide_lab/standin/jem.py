@@ -1,10 +1,11 @@
 """Stand-in for jem of the opsguide practice platform: NOT the real program.
 
-usage: jem service start|stop|restart|reload|status [NAME]
+usage: jem service start|stop|restart|reload [NAME]
        jem firewall fwstatus
 
-Answers one JSON object: result 0, else 4182 restart failed, 4183 start, 4184 stop, 4185 reload. Without a NAME the
-node's own service, SERVICE in /etc/jelastic/metainf.conf. It uses `service`, as the real one does.
+Answers one JSON object, its values as text, and exits 0 whatever came of it: result "0", else "4182" restart failed, "4183"
+start, "4184" stop, "4185" reload. Without a NAME the node's own service, SERVICE in /etc/jelastic/metainf.conf. It uses
+`service`, as the real one does. Source: public code of jem.
 """
 
 from __future__ import annotations
@@ -14,19 +15,20 @@ import subprocess
 import time
 from pathlib import Path
 
-CODES = {"restart": 4182, "start": 4183, "stop": 4184, "reload": 4185, "status": 4186}
+CODES = {"restart": 4182, "start": 4183, "stop": 4184, "reload": 4185}
 LOG = Path("/var/log/jem.log")
 
 
 def main(argv: list[str]) -> int:
-    """Do one command and print its answer; exit 0 when the result is 0."""
+    """Do one command and print its answer."""
     if argv[:1] in ([], ["-h"], ["--help"]):
         print(__doc__)
         return 0 if argv else 2
     if argv == ["firewall", "fwstatus"]:
-        return _answer({"result": 0, "status": "enabled"})
+        return _answer(0, "Firewall enabled")
     if argv[0] != "service" or len(argv) < 2 or argv[1] not in CODES:
-        return _answer({"result": 99, "error": f"unknown command: {' '.join(argv)}"})
+        print(f"Action {' '.join(argv)} unknown")
+        return 1
     return _service(argv[1], argv[2] if len(argv) > 2 else _own_service())
 
 
@@ -36,8 +38,8 @@ def _service(action: str, name: str) -> int:
         log.write(f"{time.strftime('%F %T')} service {name} {action}: {done.returncode}\n")
     if done.returncode:
         words = (done.stderr or done.stdout).strip() or f"{name} is not running"
-        return _answer({"result": CODES[action], "error": words})
-    return _answer({"result": 0, "service": name, **({"status": "running"} if action == "status" else {})})
+        return _answer(CODES[action], f"result {done.returncode} {words}")
+    return _answer(0, "Ok")
 
 
 def _own_service() -> str:
@@ -47,6 +49,6 @@ def _own_service() -> str:
     return ""
 
 
-def _answer(fields: dict[str, object]) -> int:
-    print(json.dumps(fields))
-    return 0 if fields["result"] == 0 else 1
+def _answer(result: int, message: str) -> int:
+    print(json.dumps({"result": str(result), "execTime": "0", "message": message}))
+    return 0
