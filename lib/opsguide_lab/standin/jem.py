@@ -3,9 +3,9 @@
 usage: jem service start|stop|restart|reload [NAME]
        jem firewall fwstatus
 
-Answers one JSON object, its values as text, and exits 0 whatever came of it: result "0", else "4182" restart failed, "4183"
-start, "4184" stop, "4185" reload. Without a NAME the node's own service, SERVICE in /etc/jelastic/metainf.conf. It uses
-`service`, as the real one does. Source: public code of jem.
+Answers one JSON object, its values as text, and exits 0 whatever came of it: result "0", else "4182" restart failed,
+"4183" start, "4184" stop, "4185" reload. Without a NAME the node's own service, SERVICE in /etc/jelastic/metainf.conf.
+It uses `service`, as the real one does. Source: public code of jem.
 """
 
 from __future__ import annotations
