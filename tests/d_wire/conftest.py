@@ -45,8 +45,8 @@ def own(tmp_path: Path) -> Iterator[Callable[..., Sshd]]:
 
 @pytest.fixture
 def ssh(server: Sshd) -> Iterator[Connections]:
-    """Connections to the common server, with a quick watchdog."""
-    opened = server.connections(watchdog=2.0)
+    """Connections to the common server."""
+    opened = server.connections()
     yield opened
     opened.close()
 
@@ -56,7 +56,7 @@ def opened() -> Iterator[Callable[..., Connections]]:
     """A maker of connections that are closed at the end."""
     made: list[Connections] = []
 
-    def make(to: Sshd, *, watchdog: float = 0.5, patience: float = 10.0) -> Connections:
+    def make(to: Sshd, *, watchdog: float = 15.0, patience: float = 30.0) -> Connections:
         made.append(to.connections(watchdog=watchdog, patience=patience))
         return made[-1]
 

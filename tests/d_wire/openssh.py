@@ -15,5 +15,5 @@ def openssh(server: Sshd, port: int, alias: str = "") -> str:
     flags = [word for option in options for word in ("-o", option)]
     command = ["ssh", "-F", "none", *flags, "-i", f"{server.folder}/client", "-p", str(port)]
     command += [f"{server.settings.user}@127.0.0.1", "true"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     return done.stderr if done.returncode else ""

@@ -33,12 +33,17 @@ def missing() -> str:
     return ""
 
 
-def wait_for(condition: Callable[[], object], within: float = 10.0, what: str = "") -> None:
+def wait_for(condition: Callable[[], object], within: float = 60.0, what: str = "") -> None:
     """Poll every 10 ms; AssertionError at the end of `within`."""
-    until = time.monotonic() + within
+    last = time.monotonic() + within
     while not condition():
-        assert time.monotonic() < until, f"waited {within} s for {what or condition}"
+        assert time.monotonic() < last, f"waited {within} s for {what or condition}"
         time.sleep(0.01)
+
+
+def until(gate: Path) -> str:
+    """A command that waits for a file, for a minute at most."""
+    return f"timeout 60 sh -c 'until test -e {gate}; do sleep 0.05; done'"
 
 
 def free_port() -> int:
@@ -91,11 +96,12 @@ class Sshd:
         self.logfile.write_text("")
         command = [*self.before, SSHD, "-D", "-f", str(conf), "-E", str(self.logfile)]
         self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-        until = time.monotonic() + 5
-        while time.monotonic() < until and self.child.poll() is None:
+        last = time.monotonic() + 60
+        while time.monotonic() < last and self.child.poll() is None:
             if "Server listening" in self.log:
                 return True
             time.sleep(0.01)
+        self.stop()
         return False
 
     def _config(self) -> str:
@@ -140,7 +146,7 @@ class Sshd:
         key = f"file:{self.folder}/client"
         return SshSettings(getpass.getuser(), key, self.known_hosts, self.folder / "ssh_config", self.port)
 
-    def connections(self, *, watchdog: float = 15.0, patience: float = 15.0) -> Connections:
+    def connections(self, *, watchdog: float = 15.0, patience: float = 30.0) -> Connections:
         return Connections(self.settings, watchdog=watchdog, patience=patience)
 
     def serving(self) -> list[int]:
@@ -158,27 +164,27 @@ class Sshd:
     def freeze(self) -> None:
         """SIGSTOP to every serving process and the listener; the kernel still accepts for them."""
         assert self.child is not None
-        for pid in (*self.serving(), self.child.pid):
-            os.kill(pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP, *self.serving(), self.child.pid)
 
     def thaw(self) -> None:
         assert self.child is not None
-        for pid in (self.child.pid, *self.serving()):
-            os.kill(pid, signal.SIGCONT)
+        self._signal(signal.SIGCONT, self.child.pid, *self.serving())
 
     def kill_sessions(self) -> None:
-        for pid in self.serving():
+        self._signal(signal.SIGKILL, *self.serving())
+
+    @staticmethod
+    def _signal(which: signal.Signals, *pids: int) -> None:
+        for pid in pids:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, which)
 
     def stop(self) -> None:
         if self.child is None:
             return
         pids = self.serving() if self.child.poll() is None else []
-        for pid in (*pids, self.child.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.child.wait(10)
+        self._signal(signal.SIGKILL, *pids, self.child.pid)
+        self.child.wait(60)
         self.child = None
 
 
@@ -197,7 +203,7 @@ class Relay:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._gates: list[threading.Event] = []
-        self._stalled = False
+        self._stalled, self._lock = False, threading.Lock()
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self.passed = 0
         self._threads: list[threading.Thread] = []
@@ -214,12 +220,17 @@ class Relay:
                 near, _ = self._listener.accept()
             except OSError:
                 return
-            far = socket.create_connection(("127.0.0.1", self.target))
+            try:
+                far = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                near.close()
+                continue
             gate = threading.Event()
-            if not self._stalled:
-                gate.set()
-            self._gates.append(gate)
-            self._pairs.append((near, far))
+            with self._lock:
+                if not self._stalled:
+                    gate.set()
+                self._gates.append(gate)
+                self._pairs.append((near, far))
             self._spawn(self._pass, near, far, gate)
             self._spawn(self._pass, far, near, gate)
 
@@ -234,9 +245,10 @@ class Relay:
 
     def stall(self, *, newcomers: bool = True) -> None:
         """From now on nothing passes, on new connections too unless told otherwise; all stay connected."""
-        self._stalled = newcomers
-        for gate in self._gates:
-            gate.clear()
+        with self._lock:
+            self._stalled = newcomers
+            for gate in self._gates:
+                gate.clear()
 
     def cut(self) -> None:
         """Reset both sides of every connection."""
@@ -250,10 +262,11 @@ class Relay:
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
+        self._threads[0].join(60)  # no pair comes after it
         self._listener.close()
         self.cut()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(60)
         for pair in self._pairs:
             for sock in pair:
                 sock.close()

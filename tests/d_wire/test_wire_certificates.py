@@ -43,7 +43,7 @@ class Certified(Sshd):
         """Ours: "" when we are let in, else what is said; nobody has logged in then."""
         ssh = self.connections()
         try:
-            assert ssh.run(self.element(), "exit 3", deadline=10, sink=Got()).exit == 3
+            assert ssh.run(self.element(), "exit 3", deadline=60, sink=Got()).exit == 3
         except UnreachableError as error:
             assert self.logins == 0
             return error.words

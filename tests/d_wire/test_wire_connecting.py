@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import getpass
 import re
 import socket
 import subprocess
@@ -15,15 +17,16 @@ import pytest
 
 from d_wire.got import Got
 from d_wire.openssh import openssh
-from d_wire.sshd import Relay, Sshd, free_port, keygen
+from d_wire.sshd import Relay, Sshd, free_port, keygen, until
 from opsguide.errors import InputError, UnreachableError
+from opsguide.reach import knock
 from opsguide.reach.inventory import Element, SshSettings
 from opsguide.reach.ssh import Connections
 
 Own = Callable[..., Sshd]
 
 
-def refusal(settings: SshSettings, host: Element, patience: float = 10.0, deadline: float = 10.0) -> UnreachableError:
+def refusal(settings: SshSettings, host: Element, patience: float = 30.0, deadline: float = 60.0) -> UnreachableError:
     ssh = Connections(settings, patience=patience)
     try:
         with pytest.raises(UnreachableError) as refused:
@@ -47,7 +50,7 @@ def test_a_known_host_key_is_proven_and_told(server: Sshd, ssh: Connections) -> 
 
 
 def test_small_packets_go_out_at_once(server: Sshd, ssh: Connections) -> None:
-    link = ssh._lane(server.element()).any(time.monotonic() + 10)
+    link = ssh._lane(server.element()).any(time.monotonic() + 60)
     assert link.transport.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
@@ -57,7 +60,7 @@ def test_plain_and_hashed_names_are_known(own: Own, hashed: bool) -> None:
     if hashed:
         subprocess.run(["ssh-keygen", "-q", "-H", "-f", str(server.known_hosts)], check=True, capture_output=True)
     ssh = server.connections()
-    assert ssh.run(server.element(), "true", deadline=10, sink=Got()).exit == 0
+    assert ssh.run(server.element(), "true", deadline=60, sink=Got()).exit == 0
     assert openssh(server, server.port) == ""
     ssh.close()
 
@@ -101,7 +104,7 @@ def test_marked_lines_beside_a_known_key_spoil_nothing(own: Own, tmp_path: Path)
     marks = f"@revoked * {other}\n@cert-authority *.example {other}\nnot a line\n"
     server.known_hosts.write_text(marks + server.known_hosts.read_text())
     ssh = server.connections()
-    assert ssh.run(server.element(), "true", deadline=10, sink=Got()).exit == 0
+    assert ssh.run(server.element(), "true", deadline=60, sink=Got()).exit == 0
     assert openssh(server, server.port) == ""
     ssh.close()
 
@@ -111,7 +114,7 @@ def test_the_elements_own_name_is_looked_up_like_an_alias(own: Own, tmp_path: Pa
     stale = f"[127.0.0.1]:{server.port} {keygen(tmp_path / 'stale')}\n"
     server.known_hosts.write_text(stale + f"uh-01 {server.public['ed25519']}\n")
     ssh = server.connections()
-    assert ssh.run(server.element(), "true", deadline=10, sink=Got()).exit == 0
+    assert ssh.run(server.element(), "true", deadline=60, sink=Got()).exit == 0
     assert openssh(server, server.port, alias="uh-01") == ""
     ssh.close()
     assert "another host key" in refusal(server.settings, server.element(name="uh-02")).words
@@ -122,7 +125,7 @@ def test_the_key_type_that_is_on_file_is_asked_for(own: Own, known: str) -> None
     server = own(keys=("rsa", "ecdsa", "ed25519"))
     server.known_hosts.write_text(f"[127.0.0.1]:{server.port} {server.public[known]}\n")
     ssh = server.connections()
-    assert ssh.run(server.element(), "true", deadline=10, sink=Got()).exit == 0
+    assert ssh.run(server.element(), "true", deadline=60, sink=Got()).exit == 0
     assert known in str(ssh.facts(server.element())["host_key_type"])
     ssh.close()
 
@@ -153,7 +156,7 @@ def test_only_the_named_key_is_offered(own: Own, tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "no-agent"))
     ssh = server.connections()
-    assert ssh.run(server.element(), "true", deadline=10, sink=Got()).exit == 0
+    assert ssh.run(server.element(), "true", deadline=60, sink=Got()).exit == 0
     assert "Failed publickey" not in server.log
     ssh.close()
 
@@ -200,11 +203,12 @@ def test_a_key_with_a_passphrase_is_told(server: Sshd, tmp_path: Path) -> None:
     assert "locked with a passphrase" in error.words
 
 
-def test_a_refused_connection_says_so_at_once(server: Sshd) -> None:
+def test_a_refused_connection_says_so_at_once(server: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(knock, "PAUSES", (25.0, 25.0))
     begun = time.monotonic()
     error = refusal(server.settings, server.element(free_port()))
     assert "refuses connections on 127.0.0.1:" in error.words
-    assert time.monotonic() - begun < 1, "no retry when the door is shut"
+    assert time.monotonic() - begun < 20, "no retry when the door is shut"
 
 
 def test_a_name_without_an_address_is_told(server: Sshd) -> None:
@@ -215,12 +219,12 @@ def test_a_name_without_an_address_is_told(server: Sshd) -> None:
 @pytest.fixture
 def strange() -> Iterator[Callable[[bytes | None], int]]:
     """A maker of listeners that say something, or nothing, and then wait (None: close at once)."""
-    listeners: list[socket.socket] = []
+    listeners: list[tuple[socket.socket, threading.Thread]] = []
 
     def listen(says: bytes | None) -> int:
         listener = socket.create_server(("127.0.0.1", 0))
-        listeners.append(listener)
-        threading.Thread(target=serve, args=(listener, says), daemon=True).start()
+        listeners.append((listener, threading.Thread(target=serve, args=(listener, says))))
+        listeners[-1][1].start()
         return int(listener.getsockname()[1])
 
     def serve(listener: socket.socket, says: bytes | None) -> None:
@@ -230,17 +234,19 @@ def strange() -> Iterator[Callable[[bytes | None], int]]:
                 near, _ = listener.accept()
             except OSError:
                 break
+            kept.append(near)
             if says is None:
                 near.close()
-            else:
+                continue
+            with contextlib.suppress(OSError):  # who knocked has gone
                 near.sendall(says)
-                kept.append(near)
         for near in kept:
             near.close()
 
     yield listen
-    for listener in listeners:
+    for listener, thread in listeners:
         listener.shutdown(socket.SHUT_RDWR)
+        thread.join(60)
         listener.close()
 
 
@@ -258,32 +264,29 @@ def test_what_is_no_ssh_server_is_told_apart(
     server: Sshd, strange: Callable[[bytes | None], int], says: bytes | None, words: str
 ) -> None:
     begun = time.monotonic()
-    error = refusal(server.settings, server.element(strange(says)), patience=1.5)
+    error = refusal(server.settings, server.element(strange(says)), patience=3)
     assert re.search(words, error.words), error.words
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 30
 
 
-def test_a_host_that_never_judges_the_key_is_told(own: Own, relayed: tuple[Sshd, Relay]) -> None:
-    server, relay = relayed
-    refusal_of: list[UnreachableError] = []
-    host = server.element(relay.port)
-    thread = threading.Thread(target=lambda: refusal_of.append(refusal(server.settings, host, patience=2.0)))
-    thread.start()
-    until = time.monotonic() + 5
-    while "Postponed publickey" not in server.log and relay.passed < 2600 and time.monotonic() < until:
-        time.sleep(0.001)
-    relay.stall()
-    thread.join(10)
-    assert server.sessions == 0
-    assert [e for e in refusal_of if "in time" in e.words or "does not finish" in e.words]
+def test_a_host_that_never_judges_the_key_is_told(own: Own, tmp_path: Path) -> None:
+    judge, gate = tmp_path / "judge", tmp_path / "go"
+    judge.write_text(until(gate))
+    asks = (f"AuthorizedKeysCommand /bin/sh {judge}", f"AuthorizedKeysCommandUser {getpass.getuser()}")
+    server = own("AuthorizedKeysFile none", *asks)
+    error = refusal(server.settings, server.element(), patience=4.0)
+    assert "does not judge the key" in error.words
+    assert "in time" in error.words
+    assert (server.logins, server.sessions) == (0, 0)
+    gate.touch()
 
 
 def test_the_deadline_of_a_command_covers_connecting(relayed: tuple[Sshd, Relay]) -> None:
     server, relay = relayed
     relay.stall()
     begun = time.monotonic()
-    error = refusal(server.settings, server.element(relay.port), patience=20, deadline=1)
-    assert time.monotonic() - begun < 5
+    error = refusal(server.settings, server.element(relay.port), patience=60, deadline=1)
+    assert time.monotonic() - begun < 30
     assert "nothing" in error.words
     assert server.sessions == 0
 
@@ -297,7 +300,7 @@ def test_old_algorithms_are_not_spoken(own: Own) -> None:
 def test_what_no_line_can_be_is_refused_before_connecting(server: Sshd, line: str) -> None:
     ssh, before = server.connections(), server.knocks
     with pytest.raises(InputError):
-        ssh.run(server.element(), line, deadline=5, sink=Got())
+        ssh.run(server.element(), line, deadline=60, sink=Got())
     assert server.knocks == before
     ssh.close()
 
@@ -305,12 +308,12 @@ def test_what_no_line_can_be_is_refused_before_connecting(server: Sshd, line: st
 def test_a_container_is_not_connected_to(server: Sshd, ssh: Connections) -> None:
     container = Element("hcore1", "infrastructure-container", "uh-01", ctid=305)
     with pytest.raises(InputError, match="is a container"):
-        ssh.run(container, "true", deadline=5, sink=Got())
+        ssh.run(container, "true", deadline=60, sink=Got())
 
 
 def test_closed_connections_stay_closed(server: Sshd) -> None:
     ssh = server.connections()
-    ssh.run(server.element(), "true", deadline=5, sink=Got())
+    ssh.run(server.element(), "true", deadline=60, sink=Got())
     ssh.close()
     with pytest.raises(InputError, match="closed"):
-        ssh.run(server.element(), "true", deadline=5, sink=Got())
+        ssh.run(server.element(), "true", deadline=60, sink=Got())

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from d_wire.got import Got
-from d_wire.sshd import Relay, Sshd, free_port, keygen, wait_for
+from d_wire.sshd import Relay, Sshd, free_port, keygen, until, wait_for
 from opsguide.errors import UnreachableError
 from opsguide.reach.inventory import Element
 from opsguide.reach.quoting import remote_line, shown_line
@@ -39,15 +39,15 @@ class Pair:
     def behind(self, port: int | None = None, name: str = "uh-01") -> Element:
         return dataclasses.replace(self.far.element(port, name), jump="ih-01")
 
-    def connections(self, *others: Element, watchdog: float = 2.0, patience: float = 5.0) -> Connections:
+    def connections(self, *others: Element, watchdog: float = 15.0, patience: float = 30.0) -> Connections:
         hosts = {e.name: e for e in (self.jump, *others)}
         self.made.append(Connections(self.hop.settings, hosts=hosts, watchdog=watchdog, patience=patience))
         return self.made[-1]
 
-    def refusal(self, host: Element | None = None, patience: float = 5.0) -> UnreachableError:
+    def refusal(self, host: Element | None = None, patience: float = 30.0) -> UnreachableError:
         ssh = self.connections(patience=patience)
         with pytest.raises(UnreachableError) as refused:
-            ssh.run(host or self.behind(), "true", deadline=10, sink=Got())
+            ssh.run(host or self.behind(), "true", deadline=60, sink=Got())
         assert refused.value.next
         assert self.far.sessions == 0
         return refused.value
@@ -56,7 +56,7 @@ class Pair:
         """What OpenSSH says on the same way; '' when it lets us in."""
         config = self.config()
         command = ["ssh", "-F", str(config), "uh-01", "true"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         return done.stderr if done.returncode else ""
 
     def config(self) -> Path:
@@ -83,11 +83,11 @@ def fingerprint(server: Sshd) -> str:
 
 def test_a_line_goes_through_the_kept_connection_of_the_jump_host(pair: Pair) -> None:
     ssh, got = pair.connections(), Got()
-    assert ssh.run(pair.jump, "true", deadline=10, sink=Got()).exit == 0
+    assert ssh.run(pair.jump, "true", deadline=60, sink=Got()).exit == 0
     content = bytes(range(256)) * 4096
-    assert ssh.run(pair.behind(), "cat; echo end >&2; exit 7", stdin=content, deadline=20, sink=got).exit == 7
+    assert ssh.run(pair.behind(), "cat; echo end >&2; exit 7", stdin=content, deadline=60, sink=got).exit == 7
     assert (bytes(got.out), bytes(got.err)) == (content, b"end\n")
-    assert ssh.run(pair.behind(), "true", deadline=10, sink=Got()).exit == 0
+    assert ssh.run(pair.behind(), "true", deadline=60, sink=Got()).exit == 0
     assert (pair.hop.logins, pair.hop.sessions) == (1, 1), "the tunnel is no session and no second login"
     assert (pair.far.logins, pair.far.sessions) == (1, 2)
 
@@ -109,7 +109,7 @@ def test_several_hops_are_told_in_their_order(pair: Pair, own: Callable[..., Ssh
     end = dataclasses.replace(last.element(name="uh-02"), jump="uh-01")
     hops = f"ih-01 {fingerprint(pair.hop)}, uh-01 {fingerprint(pair.far)}"
     assert ssh.shown_keys(end) == {"host key": fingerprint(last), "jump host key": hops}
-    assert ssh.run(end, "exit 4", deadline=10, sink=Got()).exit == 4
+    assert ssh.run(end, "exit 4", deadline=60, sink=Got()).exit == 4
 
 
 @pytest.mark.parametrize("whose", ["hop", "far"])
@@ -151,12 +151,11 @@ def test_a_jump_host_that_forwards_nothing_is_told(pair: Pair, own: Callable[...
 def test_a_far_host_that_never_speaks_keeps_nobody_else_waiting(pair: Pair, own: Callable[..., Sshd]) -> None:
     pair.far.freeze()
     stuck: list[UnreachableError] = []
-    slow = threading.Thread(target=lambda: stuck.append(pair.refusal(patience=2.5)))
+    slow = threading.Thread(target=lambda: stuck.append(pair.refusal(patience=6)))
     slow.start()
-    begun, ssh = time.monotonic(), pair.connections()
-    assert ssh.run(pair.jump, "true", deadline=10, sink=Got()).exit == 0
-    assert time.monotonic() - begun < 2
-    slow.join(10)
+    assert pair.connections().run(pair.jump, "true", deadline=60, sink=Got()).exit == 0
+    assert slow.is_alive()
+    slow.join(90)
     pair.far.thaw()
     assert "uh-01" in stuck[0].words
 
@@ -164,14 +163,14 @@ def test_a_far_host_that_never_speaks_keeps_nobody_else_waiting(pair: Pair, own:
 def test_a_jump_host_cut_in_mid_command_is_lost_and_the_next_command_finds_its_way(pair: Pair) -> None:
     ssh, answers = pair.connections(), list[Answer]()
     running = threading.Thread(
-        target=lambda: answers.append(ssh.run(pair.behind(), "sleep 20", deadline=15, sink=Got()))
+        target=lambda: answers.append(ssh.run(pair.behind(), "sleep 60", deadline=90, sink=Got()))
     )
     running.start()
     wait_for(lambda: pair.far.sessions == 1)
     pair.hop.kill_sessions()
-    running.join(10)
+    running.join(90)
     assert [a.outcome for a in answers] == ["lost"]
-    assert ssh.run(pair.behind(), "exit 3", deadline=10, sink=Got()).exit == 3
+    assert ssh.run(pair.behind(), "exit 3", deadline=60, sink=Got()).exit == 3
     assert (pair.hop.logins, pair.far.sessions) == (2, 2)
 
 
@@ -180,45 +179,48 @@ def test_a_jump_host_that_freezes_in_mid_command_is_found_by_the_watchdog(pair: 
     pair.jump = pair.hop.element(relay.port, "ih-01")
     lines = pair.hop.known_hosts.read_text()
     pair.hop.known_hosts.write_text(lines + f"[127.0.0.1]:{relay.port} {pair.hop.public['ed25519']}\n")
-    ssh, answers = pair.connections(watchdog=1.0), list[Answer]()
+    ssh, answers = pair.connections(watchdog=2.0), list[Answer]()
     running = threading.Thread(
-        target=lambda: answers.append(ssh.run(pair.behind(), "sleep 20", deadline=15, sink=Got()))
+        target=lambda: answers.append(ssh.run(pair.behind(), "sleep 60", deadline=90, sink=Got()))
     )
     running.start()
     wait_for(lambda: pair.far.sessions == 1)
+    links = [link for host in (pair.jump, pair.behind()) for link in ssh._lane(host)._links]
     relay.stall()
-    running.join(8)
+    running.join(90)
     relay.close()
-    assert [(a.outcome, "has not answered" in a.note) for a in answers] == [("lost", True)]
+    assert [a.outcome for a in answers] == ["lost"]
+    assert [link for link in links if link.frozen], "on the way or at its end"
 
 
 def test_a_jump_host_that_froze_while_idle_is_named(pair: Pair) -> None:
-    ssh = pair.connections(watchdog=10, patience=2.0)
-    assert ssh.run(pair.jump, "true", deadline=10, sink=Got()).exit == 0
+    ssh = pair.connections(watchdog=60, patience=4)
+    assert ssh.run(pair.jump, "true", deadline=60, sink=Got()).exit == 0
     pair.hop.freeze()
     with pytest.raises(UnreachableError) as refused:
-        ssh.run(pair.behind(), "true", deadline=10, sink=Got())
+        ssh.run(pair.behind(), "true", deadline=60, sink=Got())
     pair.hop.thaw()
     assert (refused.value.where, refused.value.words) == ("ih-01", "the jump host ih-01 of uh-01 does not answer")
     assert pair.far.sessions == 0
 
 
-def test_a_connection_given_up_on_the_jump_host_stays_open_for_those_who_go_through_it(pair: Pair) -> None:
-    ssh, answers = pair.connections(), list[Answer]()
-    running = threading.Thread(
-        target=lambda: answers.append(ssh.run(pair.behind(), "sleep 1; exit 5", deadline=15, sink=Got()))
-    )
+def test_a_connection_given_up_on_the_jump_host_stays_open_for_those_who_go_through_it(
+    pair: Pair, tmp_path: Path
+) -> None:
+    ssh, answers, line = pair.connections(watchdog=5), list[Answer](), f"{until(tmp_path / 'go')}; exit 5"
+    running = threading.Thread(target=lambda: answers.append(ssh.run(pair.behind(), line, deadline=60, sink=Got())))
     running.start()
     wait_for(lambda: pair.far.sessions == 1)
-    link, channel = ssh._lane(pair.jump).session(time.monotonic() + 5)
+    link, channel = ssh._lane(pair.jump).session(time.monotonic() + 60)
     link.retired = True
     channel.close()
     ssh._lane(pair.jump).release(link)
-    assert ssh.run(pair.jump, "true", deadline=10, sink=Got()).exit == 0
-    running.join(10)
+    assert ssh.run(pair.jump, "true", deadline=60, sink=Got()).exit == 0
+    (tmp_path / "go").touch()
+    running.join(90)
     assert [a.exit for a in answers] == [5]
     ssh._lane(pair.behind()).close()
-    wait_for(lambda: not link.transport.is_active(), 5, "the end of a connection that nobody uses")
+    wait_for(lambda: not link.transport.is_active(), what="the end of a connection that nobody uses")
 
 
 def test_no_agent_is_forwarded_to_either_host(pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,7 +230,7 @@ def test_no_agent_is_forwarded_to_either_host(pair: Pair, tmp_path: Path, monkey
     try:
         ssh, got = pair.connections(), Got()
         for host in (pair.jump, pair.behind()):
-            assert ssh.run(host, 'echo "agent:$SSH_AUTH_SOCK"', deadline=10, sink=got).exit == 0
+            assert ssh.run(host, 'echo "agent:$SSH_AUTH_SOCK"', deadline=60, sink=got).exit == 0
         assert got.out == b"agent:\nagent:\n"
     finally:
         os.kill(agent, signal.SIGTERM)
@@ -237,13 +239,13 @@ def test_no_agent_is_forwarded_to_either_host(pair: Pair, tmp_path: Path, monkey
 def test_the_line_on_the_screen_does_the_same_with_proxyjump(pair: Pair) -> None:
     values = ["it's", "a\r\nb", "$HOME `id`", "!x", "é\u202e", "\\"]
     shown = shown_line(pair.config(), "uh-01", remote_line(["printf", "%s\\0", *values]))
-    done = subprocess.run(["bash", "-c", shown], capture_output=True, timeout=20, check=False)
+    done = subprocess.run(["bash", "-c", shown], capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stdout.split(b"\0")[:-1]) == (0, [v.encode() for v in values]), done.stderr
 
 
 def test_a_connection_whose_way_is_gone_is_closed_and_the_others_with_it(pair: Pair) -> None:
-    ssh = pair.connections(watchdog=10, patience=2.0)
-    assert ssh.run(pair.behind(), "true", deadline=10, sink=Got()).exit == 0
+    ssh = pair.connections()
+    assert ssh.run(pair.behind(), "true", deadline=60, sink=Got()).exit == 0
     (jump,), (behind,) = ssh._lane(pair.jump)._links, ssh._lane(pair.behind())._links
     pair.hop.freeze()
     jump.transport.sock.shutdown(socket.SHUT_WR)

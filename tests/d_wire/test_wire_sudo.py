@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from d_wire import sudoers
 from d_wire.got import NASTY, Got
-from d_wire.sshd import wait_for
+from d_wire.sshd import until, wait_for
 from d_wire.sudoers import ACCOUNT, SudoSshd
 from opsguide.errors import UnreachableError
 from opsguide.reach.quoting import as_root, raw_line, remote_line, shown_line
@@ -91,7 +91,7 @@ def test_with_the_right_password_root_runs_the_line(
 ) -> None:
     got, content = Got(), bytes(range(256)) * 4096
     host = asking.become(secret(PASSWORD))
-    answer = ask.run(host, "id -un >&2; cat; exit 7", stdin=content, deadline=20, sink=got)
+    answer = ask.run(host, "id -un >&2; cat; exit 7", stdin=content, deadline=60, sink=got)
     assert (answer.outcome, answer.exit, answer.note) == ("ok", 7, "")
     assert (bytes(got.out), bytes(got.err)) == (content, b"root\n"), "nothing of sudo's, nothing of the password"
 
@@ -103,7 +103,7 @@ def test_where_sudo_asks_for_nothing_the_line_runs_as_it_is_shown(
     ssh, got = free.connections(), Got()
     host = free.become(reference and secret(reference))
     sent = "id -un; cat; tr '\\0' ' ' </proc/$PPID/cmdline; exit 9"
-    assert ssh.run(host, sent, stdin=b"input\n", deadline=10, sink=got).exit == 9
+    assert ssh.run(host, sent, stdin=b"input\n", deadline=60, sink=got).exit == 9
     assert got.out.decode().startswith("root\ninput\nsudo -n -- sh -c ")
     ssh.close()
 
@@ -113,7 +113,7 @@ def test_a_wrong_password_runs_nothing_and_is_told(
 ) -> None:
     got, mark = Got(), tmp_path / "ran"
     with pytest.raises(UnreachableError) as refused:
-        ask.run(asking.become(secret("wrong horse")), f"touch {mark}", stdin=b"x\n" * 9, deadline=10, sink=got)
+        ask.run(asking.become(secret("wrong horse")), f"touch {mark}", stdin=b"x\n" * 9, deadline=60, sink=got)
     assert "sudo on uh-01 does not accept the password: Sorry, try again." in refused.value.words
     assert refused.value.next == "correct the secret in become:"
     assert (bytes(got.out), bytes(got.err), mark.exists()) == (b"", b"", False)
@@ -124,7 +124,7 @@ def test_without_a_password_where_sudo_wants_one_nothing_is_sent(asking: SudoSsh
     before = asking.sessions
     for _ in range(2):
         with pytest.raises(UnreachableError) as refused:
-            ask.run(asking.become(), "true", deadline=10, sink=Got())
+            ask.run(asking.become(), "true", deadline=60, sink=Got())
         assert "does not let us in without a password: sudo: a password is required" in refused.value.words
         assert "NOPASSWD" in refused.value.next
     assert asking.sessions == before + 2, "the question alone"
@@ -134,7 +134,7 @@ def test_an_account_that_may_not_is_told(made: Callable[[str], SudoSshd], secret
     server = made("")
     ssh = server.connections()
     with pytest.raises(UnreachableError, match="does not let us in: .*not in the sudoers"):
-        ssh.run(server.become(secret(PASSWORD)), "true", deadline=10, sink=Got())
+        ssh.run(server.become(secret(PASSWORD)), "true", deadline=60, sink=Got())
     ssh.close()
 
 
@@ -143,9 +143,9 @@ def test_a_password_that_is_wanted_no_more_is_not_sent(
 ) -> None:
     server = made(ASKS)
     ssh, host, got = server.connections(), server.become(secret(PASSWORD)), Got()
-    assert ssh.run(host, "true", deadline=10, sink=Got()).exit == 0
+    assert ssh.run(host, "true", deadline=60, sink=Got()).exit == 0
     (server.folder / "etc" / "sudoers").write_text(f"{FREE}\n")
-    assert ssh.run(host, "cat", stdin=b"content\n", deadline=10, sink=got).exit == 0
+    assert ssh.run(host, "cat", stdin=b"content\n", deadline=60, sink=got).exit == 0
     assert bytes(got.out) == b"content\n"
     ssh.close()
 
@@ -155,28 +155,28 @@ def test_a_password_that_is_wanted_from_now_on_does_not_run_the_line_twice(
 ) -> None:
     server = made(FREE)
     ssh, host, got = server.connections(), server.become(secret(PASSWORD)), Got()
-    assert ssh.run(host, "true", deadline=10, sink=Got()).exit == 0
+    assert ssh.run(host, "true", deadline=60, sink=Got()).exit == 0
     (server.folder / "etc" / "sudoers").write_text(f"{ASKS}\n")
     before = server.sessions
-    assert ssh.run(host, "id -un", deadline=10, sink=got).exit == 1
+    assert ssh.run(host, "id -un", deadline=60, sink=got).exit == 1
     assert (bytes(got.err), server.sessions) == (b"sudo: a password is required\n", before + 1)
     ssh.close()
 
 
 def test_the_password_is_in_no_argument_and_no_environment(
-    asking: SudoSshd, ask: Connections, secret: Callable[[str], str]
+    asking: SudoSshd, ask: Connections, secret: Callable[[str], str], tmp_path: Path
 ) -> None:
     answers: list[Answer] = []
     host = asking.become(secret(PASSWORD))
-    line = "sleep 2; exit 5"
-    running = threading.Thread(target=lambda: answers.append(ask.run(host, line, deadline=10, sink=Got())))
+    line = f"{until(tmp_path / 'go')}; exit 5"
+    running = threading.Thread(target=lambda: answers.append(ask.run(host, line, deadline=60, sink=Got())))
     running.start()
     seen: list[bytes] = []
-    wait_for(lambda: [c for c in _processes("cmdline") if c.startswith(b"sudo\0-S") and b"sleep 2" in c])
-    while running.is_alive() and len(seen) < 2000:
+    wait_for(lambda: [c for c in _processes("cmdline") if c.startswith(b"sudo\0-S") and b"exit 5" in c])
+    for _ in range(5):
         seen += _processes("cmdline") + _processes("environ")
-        time.sleep(0.05)
-    running.join(10)
+    (tmp_path / "go").touch()
+    running.join(90)
     assert [a.exit for a in answers] == [5]
     assert seen
     assert not [text for text in seen if PASSWORD.encode() in text]
@@ -200,11 +200,11 @@ def test_values_arrive_byte_for_byte_through_sudo(
 ) -> None:
     server: SudoSshd = request.getfixturevalue(which)
     ssh, host, got = server.connections(), server.become(secret(PASSWORD)), Got()
-    line = exec2 + remote_line(["printf", "%s\\0", *NASTY], ctid=ctid, deadline=20)
-    assert ssh.run(host, line, deadline=20, sink=got).exit == 0
+    line = exec2 + remote_line(["printf", "%s\\0", *NASTY], ctid=ctid, deadline=60)
+    assert ssh.run(host, line, deadline=60, sink=got).exit == 0
     assert bytes(got.err) == b""
     assert bytes(got.out).split(b"\0")[:-1] == [v.encode() for v in NASTY]
-    assert ssh.run(host, exec2 + raw_line("exit 37", ctid=ctid, deadline=9), deadline=20, sink=Got()).exit == 37
+    assert ssh.run(host, exec2 + raw_line("exit 37", ctid=ctid, deadline=60), deadline=60, sink=Got()).exit == 37
     ssh.close()
 
 
@@ -220,7 +220,7 @@ def test_any_value_arrives_byte_for_byte_through_sudo(
 ) -> None:
     got = Got()
     line = remote_line(["printf", "%s\\0", *values])
-    assert ask.run(asking.become(secret(PASSWORD)), line, deadline=20, sink=got).exit == 0
+    assert ask.run(asking.become(secret(PASSWORD)), line, deadline=60, sink=got).exit == 0
     assert bytes(got.out).split(b"\0")[:-1] == [v.encode() for v in values]
 
 
@@ -232,10 +232,10 @@ def test_the_shown_line_asks_sudo_for_no_password() -> None:
 def test_a_change_over_its_deadline_is_ended_as_root(
     asking: SudoSshd, ask: Connections, secret: Callable[[str], str]
 ) -> None:
-    line = remote_line(["sleep", "30"], deadline=1)
+    line = remote_line(["sleep", "60"], deadline=1)
     begun = time.monotonic()
-    assert ask.run(asking.become(secret(PASSWORD)), line, deadline=10, sink=Got()).exit == 124
-    assert time.monotonic() - begun < 4
+    assert ask.run(asking.become(secret(PASSWORD)), line, deadline=60, sink=Got()).exit == 124
+    assert time.monotonic() - begun < 30
 
 
 class Channel:
@@ -257,8 +257,13 @@ def heard(gate: Gate, text: str, got: Got, step: int = 1) -> None:
 @pytest.mark.parametrize("step", [1, 7, 1000])
 def test_the_password_goes_only_after_the_mark_and_before_the_line_has_begun(step: int) -> None:
     gate, got, channel = Gate("true", PASSWORD), Got(), Channel()
-    threading.Timer(0.2, lambda: heard(gate, f"the usual lecture\n{gate._asks}", got, step)).start()
-    threading.Timer(0.4, lambda: heard(gate, f"{gate._begins}err {gate._asks}", got, step)).start()
+
+    def sudo() -> None:
+        heard(gate, f"the usual lecture\n{gate._asks}", got, step)
+        wait_for(lambda: channel.taken)
+        heard(gate, f"{gate._begins}err {gate._asks}", got, step)
+
+    threading.Timer(0.2, sudo).start()
     assert gate.let_in(channel)
     assert channel.taken == f"{PASSWORD}\n".encode()
     wait_for(lambda: got.err.endswith(gate._asks.encode()))
@@ -268,8 +273,13 @@ def test_the_password_goes_only_after_the_mark_and_before_the_line_has_begun(ste
 
 def test_without_a_mark_no_password_goes() -> None:
     gate, channel = Gate("true", PASSWORD), Channel()
-    threading.Timer(0.2, lambda: heard(gate, "[password: ] Password:", Got())).start()
-    threading.Timer(0.5, lambda: setattr(channel, "closed", True)).start()
+
+    def sudo() -> None:
+        heard(gate, "[password: ] Password:", Got())
+        time.sleep(0.3)  # in which nothing goes
+        channel.closed = True
+
+    threading.Timer(0.2, sudo).start()
     assert not gate.let_in(channel)
     assert channel.taken == b""
     assert Gate("true", PASSWORD)._asks != gate._asks
