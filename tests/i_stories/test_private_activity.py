@@ -5,6 +5,7 @@ The files are in `private/`, and are laid into a copy of the repository; the cop
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import sys
@@ -96,7 +97,8 @@ def test_it_is_planned_carried_out_as_planned_and_only_old_files_are_gone(own: D
     assert done.code == 0, done
     assert {p.name for p in journal.iterdir()} == {name for name in before if "-0000000000000001.journal" not in name}
     record = own.record()
-    assert record.intent["runbook"]["name"] == RUNBOOK
+    digest = hashlib.sha256((PRIVATE / RUNBOOK).read_bytes()).hexdigest()
+    assert record.intent["runbook"] == {"name": RUNBOOK, "sha256": digest}
     assert record.events("compared")[0]["not_made"] == []
     assert own("verify", "--all").code == 0
 

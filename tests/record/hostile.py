@@ -23,7 +23,7 @@ def evil_run(root: Path) -> Path:
         parameters={EVIL: EVIL},
         person={"name": EVIL, "uid": EVIL, "user": EVIL, "how": EVIL},
         cell={"party": EVIL, "text": EVIL},
-        runbook={"name": EVIL, "sha256": EVIL, "matches": False},
+        runbook={"name": EVIL, "sha256": EVIL},
     )
     write = run.journal.append
     write("proof", element=EVIL, verdict=EVIL, evidence=[{"what": EVIL, "value": EVIL}], api=EVIL, words=EVIL)

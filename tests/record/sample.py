@@ -24,7 +24,7 @@ def intent(**fields: Any) -> dict[str, Any]:
         "person": {"name": "Anna Berg", "uid": 1000, "user": "anna", "how": "socket peer"},
         "frontend": "opsguide run",
         "client": {"pid": 4242, "version": "0.1.0"},
-        "runbook": {"name": "06-restarting-processes.ipynb", "sha256": "d" * 64, "matches": True},
+        "runbook": {"name": "06-restarting-processes.ipynb", "sha256": "d" * 64},
         "broker": {"pid": 4243, "version": "0.1.0", "host": "ops-1"},
         **fields,
     }

@@ -33,7 +33,7 @@ def test_the_banner_says_what_where_who_why_and_by_which_cell():
         "  why:     nginx leaks memory",
         "  with:    element=uh-01, service=nginx, mode=apply",
         "  through: opsguide run",
-        "  runbook: 06-restarting-processes.ipynb, as in the repository (dddddddddddd)",
+        "  runbook: 06-restarting-processes.ipynb, compared cell by cell (dddddddddddd)",
         "  run:     20260301T020304Z-restarting-processes-uh-01-5f0c9a3e",
     ]
 
@@ -56,13 +56,11 @@ def test_a_container_is_named_with_its_host_and_environment():
     assert "where:   node101, end-user container 101 on uh-01, environment shop\n" in text
 
 
-@pytest.mark.parametrize(
-    ("matches", "said"),
-    [(True, "as in the repository"), (False, "DIFFERS from the repository's"), (None, "compared cell by cell")],
-)
-def test_a_notebook_that_is_not_the_repositorys_is_said_to_differ(matches, said):
-    runbook = {"name": "06.ipynb", "sha256": "", "matches": matches}
-    assert f"runbook: 06.ipynb, {said}" in "\n".join(words.banner(sample.intent(runbook=runbook)))
+def test_the_runbook_is_named_with_its_digest_and_how_it_is_compared():
+    runbook = {"name": "06.ipynb", "sha256": "3fa94c81d2aa" + 52 * "0"}
+    assert "runbook: 06.ipynb, compared cell by cell (3fa94c81d2aa)" in "\n".join(
+        words.banner(sample.intent(runbook=runbook))
+    )
 
 
 def test_a_command_is_announced_with_what_it_is_where_and_how_long_it_may_take():

@@ -60,6 +60,6 @@ def of(case: Case, asker: Asker, request: dict[str, Any]) -> dict[str, Any]:
         "batch": str(request.get("batch", ""))[:160],
         **{name: str(request[name])[:160] for name in ("confirms", "again") if request.get(name)},
         "client": {"pid": asker.pid, "version": __version__},
-        "runbook": {"name": case.activity.runbook, "sha256": digest, "matches": None},
+        "runbook": {"name": case.activity.runbook, "sha256": digest},
         "broker": {"pid": os.getpid(), "version": __version__, "host": socket.gethostname()},
     }

@@ -112,11 +112,9 @@ def who(person: Event) -> str:
 
 
 def source(runbook: Event) -> str:
-    """Whether the notebook that ran is the repository's."""
+    """The repository's runbook, against which each cell that ran is held."""
     if not runbook:
         return ""
-    matches, digest = runbook.get("matches"), one_line(runbook.get("sha256") or "")[:12]
-    said = "compared cell by cell"
-    if matches is not None:
-        said = "as in the repository" if matches is True else "DIFFERS from the repository's"
-    return f"{one_line(runbook.get('name') or '')}, {said}{f' ({digest})' if digest else ''}"
+    digest = one_line(runbook.get("sha256") or "")[:12]
+    name = one_line(runbook.get("name") or "")
+    return f"{name}, compared cell by cell{f' ({digest})' if digest else ''}"
