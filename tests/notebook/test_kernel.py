@@ -212,6 +212,38 @@ def test_after_finish_nothing_is_told_and_the_streams_are_the_kernels_own(shell:
     assert Noted.last.closed
 
 
+def test_runs_that_begin_in_one_kernel_wrap_the_screen_and_what_is_displayed_once(shell: InteractiveShell) -> None:
+    before = sys.stdout
+    cells(shell, PARAMETERS, BEGIN)
+    first, display, traceback = Noted.last, shell.display_formatter.format, shell._showtraceback
+    cells(shell, BEGIN.replace("run =", "other ="), "print(1)")
+    assert [m["text"] for m in (first.told[-2], told("output")[-1])] == ["1\n", "1\n"]
+    assert (shell.display_formatter.format, shell._showtraceback) == (display, traceback)
+    assert sys.stdout is before
+    cells(shell, "run.finish()", "print(2)", "other.finish()")
+    assert told("output")[-1]["text"] == "2\n"
+    assert "2\n" not in [m.get("text") for m in first.told]
+    assert sys.stdout is before
+
+
+@pytest.mark.parametrize("colours", ["nocolor", "linux"])
+def test_a_host_s_words_in_the_traceback_of_a_bug_do_not_act(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str], colours: str
+) -> None:
+    shell.colors = colours
+    cells(shell, PARAMETERS, BEGIN, "host = '\\x1b[2J\\u202e\\x1b[31mnginx'")
+    cells(shell, "run.finish()")
+    capsys.readouterr()
+    cells(shell, "try:\n    raise ValueError(host)\nexcept ValueError:\n    1 / 0")
+    cells(shell, "error = ValueError(1)\nerror.add_note(f'told: {host}')\nraise error")
+    shown = capsys.readouterr().out
+    assert "told: ␛[2J" in shown
+    assert "␛[2J\\u202e␛[31mnginx" in shown
+    assert "\u202e" not in shown
+    assert "ZeroDivisionError" in shown
+    assert ("\x1b[" in shown) == (colours == "linux")
+
+
 def test_a_stream_that_the_cell_replaced_is_left_as_the_cell_wished(shell: InteractiveShell) -> None:
     before = sys.stdout
     try:

@@ -2,7 +2,7 @@
 
 The hooks are IPython's own, so the same happens by hand, under papermill and under our engine. Lines that the broker
 said are not captured again: they are in the record already. What a cell prints or shows of a host's words does not act
-on the screen; the record has it as it was.
+on the screen; the record has it as it was. Runs in one kernel stand beside each other: each is told of every cell.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from opsguide.harmless import Shown, lines
+from opsguide.harmless import Shown
+from opsguide.notebook import screen
 
 LIMIT = 1 << 20
 DISPLAYS = 100
-TEXTS = ("text/plain", "text/html")
 Tell = Callable[[dict[str, Any]], None]
 
 
@@ -51,8 +51,7 @@ class Cells:
         self._tell, self._shell, self._number, self._started = tell, shell, 0, time.monotonic()
         self._tees: dict[str, Tee] = {}
         self._displayed: list[dict[str, str]] = []
-        self._format = shell.display_formatter.format
-        shell.display_formatter.format = self._harmless
+        screen.guard(shell)
         if hasattr(shell.display_pub, "register_hook"):
             shell.display_pub.register_hook(self._on_display)
         shell.events.register("pre_run_cell", self._before)
@@ -66,7 +65,6 @@ class Cells:
     def close(self) -> None:
         """Take the hooks out; what ran before stays in the record."""
         self._release()
-        self._shell.display_formatter.format = self._format
         if hasattr(self._shell.display_pub, "unregister_hook"):
             self._shell.display_pub.unregister_hook(self._on_display)
         for event, hook in (("pre_run_cell", self._before), ("post_run_cell", self._after)):
@@ -103,19 +101,13 @@ class Cells:
             self._displayed.append(shown)
         return message
 
-    def _harmless(self, *args: Any, **options: Any) -> Any:
-        """What a value is shown as, by display(…) or as a cell's last line, with nothing in it that acts."""
-        formats, more = self._format(*args, **options)
-        texts = {kind: lines(text) for kind, text in formats.items() if kind in TEXTS and isinstance(text, str)}
-        return {**formats, **texts}, more
-
     def _display(self, value: Any) -> None:
         shown = self._shown(value)
         if shown:
             self._output("display", "", shown)
 
     def _shown(self, value: Any) -> dict[str, str]:
-        formats, _ = self._format(value, include={*TEXTS, "image/png"})
+        formats = screen.as_it_is(self._shell, value, {*screen.TEXTS, "image/png"})
         shown = {"text": str(formats.get("text/plain", "")), "html": str(formats.get("text/html", ""))}
         png = formats.get("image/png")
         shown["png"] = base64.b64encode(png).decode() if isinstance(png, bytes) else png or ""
@@ -140,6 +132,11 @@ class Cells:
 
     def _release(self) -> None:
         for name, tee in self._tees.items():
-            if getattr(sys, name) is tee:
+            outer = getattr(sys, name)
+            if outer is tee:
                 setattr(sys, name, tee.real)
+            while isinstance(outer, Tee):  # another run's, around ours
+                if outer.real is tee:
+                    outer.real = tee.real
+                outer = outer.real
         self._tees = {}
