@@ -1,11 +1,13 @@
 """A suite as a table: each fault, each way to meet it, and the tests that prove it or the reason why it cannot be met.
 
-The figure that a suite states at the end counts a fault only when all tests that its row names have passed.
+The figure that a suite states at the end counts a fault only when all tests that its row names have passed. A name in a
+table is one test: it stands in one file only.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,9 +37,11 @@ def proven(name: str, tests: str) -> Fault:
 
 
 def undefined(folder: Path, faults: list[Fault]) -> set[str]:
-    """Names of tests that stand in the table and nowhere in the tests of the folder and of those below it."""
-    sources = "\n".join(path.read_text() for path in folder.rglob("test_*.py"))
-    return {name for fault in faults for name in fault.tests()} - set(re.findall(r"^def (test_\w+)\(", sources, re.M))
+    """Names in the table that are not one test: in no file of the folder and of those below it, or in several."""
+    found = Counter(
+        n for path in folder.rglob("test_*.py") for n in re.findall(r"^def (test_\w+)\(", path.read_text(), re.M)
+    )
+    return {name for fault in faults for name in fault.tests() if found[name] != 1}
 
 
 def figure(reporter: Any, suite: str, folder: str, faults: list[Fault], noun: str = "faults") -> str:
@@ -52,4 +56,4 @@ def figure(reporter: Any, suite: str, folder: str, faults: list[Fault], noun: st
 
 def _names(reporter: Any, how: str, folder: str) -> set[str]:
     reports = [r for r in reporter.stats.get(how, []) if getattr(r, "nodeid", "").startswith(folder)]
-    return {r.nodeid.rpartition("::")[2].partition("[")[0] for r in reports}
+    return {r.nodeid.partition("[")[0].rpartition("::")[2] for r in reports}

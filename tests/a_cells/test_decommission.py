@@ -78,7 +78,7 @@ def test_the_same_by_hand(desk: Desk, lab) -> None:
     assert desk.record().state == "succeeded"
 
 
-def test_an_evacuation_that_fails_half_way_is_completed_node_by_node(desk: Desk, lab, calls) -> None:
+def test_containers_that_an_evacuation_left_are_moved_one_by_one(desk: Desk, lab, calls) -> None:
     lab.api_fault("half")
     assert stepped(desk, BOOK, **APPLY) is None
     assert_gone(lab)

@@ -133,7 +133,7 @@ def test_infrastructure_hosts_and_hosts_in_maintenance_take_nothing_and_the_firs
     assert status() == "ACTIVE"
 
 
-def test_an_evacuation_that_fails_half_way_is_completed_node_by_node(moving: Any) -> None:
+def test_the_platform_completes_an_evacuation_that_failed_half_way_node_by_node(moving: Any) -> None:
     moving.api_fault("half")
     assert evacuate() == 0
     assert ended()
