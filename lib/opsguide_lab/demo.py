@@ -1,6 +1,7 @@
 """`make demo`: the main job on the practice platform, headless, from the table to the sealed records.
 
-It reboots and removes hosts: it acts on the practice platform, whatever OPSGUIDE_PLATFORM says.
+It reboots and removes hosts: it acts on the practice platform, and its records go into `records/` of the repository,
+whatever OPSGUIDE_PLATFORM and OPSGUIDE_RECORDS say.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ The Operations Guide is one table: who does which maintenance on what. opsguide 
   record:              the folder that keeps all of it
 """
 COMMAND = (sys.executable, "-m", "opsguide.launch")
+RECORDS = Path(__file__).resolve().parents[2] / "records"
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,13 @@ def main() -> int:
     for part, code, seconds in verdicts:
         mark = "as it should" if code == part.exit else f"WRONG, {part.exit} was expected"
         print(f"  exit {code} in {seconds:4.1f} s  {part.shows}: {MEANING.get(code, 'failed')}, {mark}")
-    records = Path(os.environ.get("OPSGUIDE_RECORDS") or Path(__file__).resolve().parents[2] / "records")
-    print(f"\nThe records are in {records}; each has a notebook and report.html to read. Checking all:\n", flush=True)
+    print(f"\nThe records are in {RECORDS}; each has a notebook and report.html to read. Checking all:\n", flush=True)
     verified = _say("verify", "--all")
     print("\nA copy of one, in which somebody has made one answer another:\n", flush=True)
-    noticed = _edited(records)
-    print("\n`opsguide handoff list` shows the request. The lab stays up: `opsguide elements`, `opsguide lab down`.")
+    noticed = _edited(RECORDS)
+    other = any(os.environ.get(name) for name in ("OPSGUIDE_PLATFORM", "OPSGUIDE_RECORDS"))
+    here = f"opsguide --platform lab --records {RECORDS}" if other else "opsguide"
+    print(f"\n`{here} handoff list` shows the request. The lab stays up: `{here} elements`, `opsguide lab down`.")
     return 0 if (verified, noticed) == (0, 8) and all(code == part.exit for part, code, _ in verdicts) else 1
 
 
@@ -110,7 +113,8 @@ def _run(part: Part) -> tuple[int, float]:
 
 def _say(*words: str) -> int:
     print(f"$ opsguide {' '.join(repr(w) if ' ' in w else w for w in words)}", flush=True)
-    return subprocess.run([*COMMAND, *words], env={**os.environ, "OPSGUIDE_PLATFORM": "lab"}, check=False).returncode
+    practice = {"OPSGUIDE_PLATFORM": "lab", "OPSGUIDE_RECORDS": str(RECORDS)}
+    return subprocess.run([*COMMAND, *words], env={**os.environ, **practice}, check=False).returncode
 
 
 if __name__ == "__main__":
