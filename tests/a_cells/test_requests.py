@@ -366,28 +366,6 @@ def test_a_migration_of_one_component_asks_for_that_one_alone(desk: Desk, lab: A
     assert judged["components are names of this host, or all"] == (False, {"moved": "['uploader1']"})
 
 
-def test_where_the_host_firewall_is_the_providers_a_rule_that_closes_is_not_set(
-    desk: Desk, lab: Any, tmp_path: Path
-) -> None:
-    """No rollback is armed there, so only an opening is set: a rule that drops ssh would lock the operator out."""
-    seed = (REPOSITORY / "lib/opsguide/guide/editions/seed.csv").read_text()
-    ours = seed.replace(
-        "Host Firewall Configuration,Jelastic Operations", "Host Firewall Configuration,Hosting Provider", 1
-    )
-    assert ours != seed
-    (tmp_path / "ours.csv").write_text(ours)
-    platform = (REPOSITORY / "parameters/platforms/lab.yml").read_text()
-    (tmp_path / "ours.yml").write_text(platform.replace("edition: seed ", "edition: ours.csv ", 1))
-    desk.env["OPSGUIDE_PLATFORM"] = str(tmp_path / "ours.yml")
-    given = ("-f", str(RUNS / "13-uh-01.yml"), "-p", "ports=2222", "-p", "verdict=DROP")
-    done = desk("run", "13", *given)
-    assert done.code == 1, done
-    assert "a rule that closes is only asked for" in done.out + done.err
-    assert desk.record().state == "failed"
-    assert not desk.record().sent("change")
-    assert "CHG-1301" not in lab.inside("uh-01", ["iptables-save"]).stdout
-
-
 @pytest.mark.parametrize("name", ["ih-09", "uh-01", "--help", ""])
 def test_a_migration_to_what_is_no_infrastructure_host_writes_no_request(desk: Desk, lab: Any, name: str) -> None:
     done = desk("run", "19", "-f", str(RUNS / "19-ih-01.yml"), "-p", f"new_host={name}")
