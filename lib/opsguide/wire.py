@@ -28,7 +28,7 @@ from typing import Any
 from opsguide import __version__
 from opsguide.errors import InputError, OpsguideError, UnknownError
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 LONGEST_LINE = 32 << 20
 GREETINGS = 5
 DEAF_SECONDS = 10

@@ -6,7 +6,7 @@
 - A number that is asked for is not part of a longer one: `0` does not stand in `0.5`.
 - `matches` is a regular expression found in some line; `nothing` is an empty answer, or one of the
   platform API whose list is empty.
-- A pattern has at most 500 characters, and one that searches longer than 2 s is stopped and not met.
+- A pattern has at most 500 characters, and one that takes more than 2 s of the processor's time is stopped and not met.
 - An expectation that every answer meets is refused: an empty text is no text to look for.
 - `equals` and `differs_from` compare the whole answer without outer white space.
 - `at_least` and `at_most` hold for every number in the answer; an answer without a number fails.

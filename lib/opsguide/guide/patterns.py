@@ -2,9 +2,9 @@
 
 - A pattern has at most 500 characters and must compile.
 - A plain one, without repetition, choice or group, is searched here.
-- Any other is searched by a child process that is stopped after 2 s: Python's own engine can neither be bounded nor
-  interrupted in a thread, and nothing else runs beside it.
-- What is stopped counts as not found.
+- Any other is searched by a child process that is stopped after 2 s of the processor's time, and after a minute at the
+  latest: Python's own engine can neither be bounded nor interrupted in a thread, and nothing else runs beside it.
+- What is stopped counts as not found; that the machine is busy stops nothing.
 """
 
 from __future__ import annotations
@@ -16,9 +16,14 @@ import sys
 
 from opsguide.errors import InputError
 
-LONGEST, SECONDS = 500, 2.0
+LONGEST, PROCESSOR, PATIENCE = 500, 2, 60.0
 _PLAIN = re.compile(r"(?:[^*+?{|(\\]|\\.)*")
-_CHILD = "import json, re, sys; p, t = json.load(sys.stdin); sys.exit(0 if re.search(p, t, re.MULTILINE) else 1)"
+_CHILD = """
+import json, re, resource, sys
+pattern, text, seconds = json.load(sys.stdin)
+resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+sys.exit(0 if re.search(pattern, text, re.MULTILINE) else 1)
+"""
 
 
 def check(pattern: str) -> None:
@@ -37,7 +42,7 @@ def found(pattern: str, text: str) -> bool:
         return re.search(pattern, text, re.MULTILINE) is not None
     child = [sys.executable, "-I", "-S", "-c", _CHILD]
     try:
-        asked = json.dumps([pattern, text]).encode()
-        return subprocess.run(child, input=asked, capture_output=True, timeout=SECONDS, check=False).returncode == 0
+        asked = json.dumps([pattern, text, PROCESSOR]).encode()
+        return subprocess.run(child, input=asked, capture_output=True, timeout=PATIENCE, check=False).returncode == 0
     except subprocess.TimeoutExpired:
         return False
