@@ -48,10 +48,10 @@ class Chromium:
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         port = self._profile / "DevToolsActivePort"
-        wait_for(lambda: port.exists() and len(port.read_text().splitlines()) > 1, 30, "the browser is up")
+        wait_for(lambda: port.exists() and len(port.read_text().splitlines()) > 1, what="the browser is up")
         listed = f"http://127.0.0.1:{port.read_text().splitlines()[0]}/json/list"
-        pages = wait_for(lambda: [t for t in json.load(urllib.request.urlopen(listed)) if t["type"] == "page"], 20)
-        self._line = websocket.create_connection(pages[0]["webSocketDebuggerUrl"], timeout=30)
+        pages = wait_for(lambda: [t for t in json.load(urllib.request.urlopen(listed)) if t["type"] == "page"])
+        self._line = websocket.create_connection(pages[0]["webSocketDebuggerUrl"], timeout=120)
         self._numbers = itertools.count(1)
         self.events: list[dict[str, Any]] = []
 
@@ -92,10 +92,10 @@ class Chromium:
                 self.tell("Browser.close")
             self._line.close()
             try:
-                self._process.wait(10)
+                self._process.wait(60)
             except subprocess.TimeoutExpired:
                 os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait(10)
+                self._process.wait(60)
         shutil.rmtree(self._profile, ignore_errors=True)
 
 
@@ -113,16 +113,20 @@ class Jupyter:
 
     def __post_init__(self) -> None:
         words = ("open", self.activity, *self.parameters, "--work", str(self.folder), "--no-browser")
-        log = self.folder / "jupyter.log"
-        with log.open("w") as out:
+        self.log = self.folder / "jupyter.log"
+        with self.log.open("w") as out:
             self.process = subprocess.Popen(
                 [str(BINARIES / "opsguide"), *words], env=self.desk.environment(), stdin=subprocess.DEVNULL,
                 stdout=out, stderr=out, text=True, start_new_session=True,
             )  # fmt: skip
-        found = wait_for(lambda: re.search(r"address: (\S+)", log.read_text()), 30, "JupyterLab's address")
+        found = wait_for(lambda: re.search(r"address: (\S+)\n", self.said()), what="JupyterLab's address")
         self.address = found[1]
-        self.copy = Path(re.search(r"copy: (\S+)", log.read_text())[1])  # type: ignore[index]
-        wait_for(lambda: "is running at" in log.read_text(), 40, "JupyterLab is up")
+        self.copy = Path(re.search(r"copy: (\S+)\n", self.said())[1])  # type: ignore[index]
+        wait_for(lambda: "is running at" in self.said(), what="JupyterLab is up")
+
+    def said(self) -> str:
+        """What it has said up to now."""
+        return self.log.read_text()
 
     def kernels(self) -> list[int]:
         """Its kernels' process ids."""
@@ -134,10 +138,10 @@ class Jupyter:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(15)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.process.kill()
-                self.process.wait(10)
+                self.process.wait(60)
 
 
 PRESS = """for (const kind of ["mousedown", "mouseup", "click"])
@@ -152,13 +156,13 @@ class Tab:
         self.chromium = chromium
         chromium.tell("Emulation.setFocusEmulationEnabled", enabled=True)
         chromium.go(jupyter.address)
-        self.wait(BUTTON.format("notebook:restart-run-all"), "the runbook's toolbar", 60)
-        wait_for(jupyter.kernels, 60, "the kernel starts")
-        self.wait(".jp-Notebook-ExecutionIndicator[data-status=idle]", "the kernel is ready", 60)
+        self.wait(BUTTON.format("notebook:restart-run-all"), "the runbook's toolbar")
+        wait_for(jupyter.kernels, what="the kernel starts")
+        self.wait(".jp-Notebook-ExecutionIndicator[data-status=idle]", "the kernel is ready")
         chromium.script("document.querySelector('.jp-NotebookPanel .jp-Notebook').focus()")
 
-    def wait(self, selector: str, what: str, seconds: float = 30) -> None:
-        wait_for(lambda: self.chromium.script(f"!!document.querySelector({json.dumps(selector)})"), seconds, what)
+    def wait(self, selector: str, what: str) -> None:
+        wait_for(lambda: self.chromium.script(f"!!document.querySelector({json.dumps(selector)})"), what=what)
 
     def press(self, selector: str, what: str) -> None:
         """The mouse's button goes down and up on it."""
@@ -172,7 +176,9 @@ class Tab:
     def accept(self) -> None:
         """Say yes to what JupyterLab asks."""
         self.press(".jp-Dialog .jp-mod-accept", "the question")
-        wait_for(lambda: not self.chromium.script("!!document.querySelector('.jp-Dialog')"), 10, "the question is gone")
+        wait_for(
+            lambda: not self.chromium.script("!!document.querySelector('.jp-Dialog')"), what="the question is gone"
+        )
 
     def run_all(self) -> None:
         """Restart the kernel and run all cells: the double arrow."""

@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 BINARIES = Path(sys.executable).parent
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 30, what: str = "") -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 120, what: str = "") -> Any:
     """What the condition gives once it is true; AssertionError when that takes too long."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -73,15 +73,15 @@ class Desk:
         for process in self.started:
             if process.poll() is None:
                 process.kill()
-                process.wait(timeout=30)
+                process.wait(timeout=60)
             for pipe in (process.stdout, process.stderr):
                 if pipe:
                     pipe.close()
 
-    def __call__(self, *words: str, timeout: float = 180) -> Outcome:
+    def __call__(self, *words: str, timeout: float = 500) -> Outcome:
         return self.run(str(BINARIES / "opsguide"), *words, timeout=timeout)
 
-    def run(self, *words: str, timeout: float = 180) -> Outcome:
+    def run(self, *words: str, timeout: float = 500) -> Outcome:
         process = self.start(*words)
         try:
             out, err = process.communicate(timeout=timeout)
@@ -131,7 +131,13 @@ class Record:
         return self.seal["state"]
 
     def events(self, *types: str) -> list[dict[str, Any]]:
-        return lines(self.path / "events.jsonl", *types)
+        """Its events up to now: none before its journal is there; of one that gets its last name meanwhile, all."""
+        try:
+            return lines(self.path / "events.jsonl", *types)
+        except FileNotFoundError:
+            if self.path.exists() and not self.sealed:
+                return []
+            return lines(self.path.with_name(self.path.name.removesuffix("-unfinished")) / "events.jsonl", *types)
 
     def answer(self, command: int) -> dict[str, Any]:
         return next((e for e in self.events("answer") if e["command"] == command), {"state": "unknown"})

@@ -44,13 +44,13 @@ class Hand:
         self.manager.start_kernel(env=self.desk.environment(), cwd=str(REPOSITORY / "runbooks"))
         self.client = self.manager.blocking_client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
+        self.client.wait_for_ready(timeout=120)
 
     def send(self, source: str) -> str:
         """Start a cell without waiting; its message id."""
         return self.client.execute(self.sources.get(source, source))
 
-    def wait(self, message: str, seconds: float = 60) -> str:
+    def wait(self, message: str, seconds: float = 240) -> str:
         """Wait for a cell; empty when it went well, else the error's name and text."""
         end, error = time.monotonic() + seconds, ""
         while time.monotonic() < end:
@@ -98,7 +98,7 @@ class Hand:
         self.manager.restart_kernel(now=True)
         self.client = self.manager.blocking_client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
+        self.client.wait_for_ready(timeout=120)
 
     def close(self) -> None:
         self.client.stop_channels()

@@ -44,11 +44,11 @@ def altered(folder: Path, change: Callable[[list[dict[str, Any]]], None]) -> Pat
     return copy
 
 
-def begin_change(desk: Desk, counter: Counter, *command: str, seconds: float = 3) -> subprocess.Popen[str]:
-    """A launcher that is in the middle of its change."""
+def begin_change(desk: Desk, counter: Counter, *command: str, seconds: float = 60) -> subprocess.Popen[str]:
+    """A launcher that is in the middle of its change, which goes on with `counter.go()`."""
     counter.slow(seconds)
     process = desk.start(*command)
-    wait_for(lambda: counter.starts or process.poll() is not None, 30, "the change reached the host")
+    wait_for(lambda: counter.starts or process.poll() is not None, what="the change reached the host")
     assert process.poll() is None, process.communicate()
     return process
 
@@ -61,11 +61,11 @@ def kernels_of(pid: int) -> list[int]:
 def gone(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True
     return state == "Z"
 
 
 def sealed(desk: Desk, which: int = -1) -> Record:
-    wait_for(lambda: desk.folders() and desk.record(which).sealed, 30, "the record is sealed")
+    wait_for(lambda: desk.folders() and desk.record(which).sealed, what="the record is sealed")
     return desk.record(which)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import select
 import socket
 import subprocess
 import sys
@@ -35,6 +37,15 @@ def connected_by_another() -> socket.socket:
     with ours, theirs:
         subprocess.run([sys.executable, "-c", CONNECT], stdin=theirs, check=True, timeout=30)
         return socket.socket(fileno=socket.recv_fds(ours, 1, 1)[1][0])
+
+
+def gone(pid: int) -> None:
+    """Wait until a broker that was killed is gone: then nobody comes in at its door any more."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, 0)
+        return
+    with contextlib.suppress(ProcessLookupError), os.fdopen(os.pidfd_open(pid)) as process:
+        assert select.select([process], [], [], 120)[0], f"{pid} lives"
 
 
 class Raw:

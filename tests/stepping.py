@@ -55,7 +55,7 @@ def stepped(desk: Desk, runbook: str, last: str = "finish", **parameters: Any) -
         return one.run(last)
     finally:
         one.close()
-        wait_for(lambda: _sealed(desk), 30, "the record is sealed")
+        wait_for(lambda: _sealed(desk), what="the record is sealed")
 
 
 def _sealed(desk: Desk) -> bool:

@@ -88,7 +88,7 @@ def first_process(group: Path) -> int:
         return 0
 
 
-def kill(part: str = "", patience: float = 10.0) -> bool:
+def kill(part: str = "", patience: float = 60.0) -> bool:
     """Kill all processes of a part and wait until they are gone, `patience` seconds at most."""
     deadline = time.monotonic() + patience
     while (alive := processes(part)) and time.monotonic() < deadline:
@@ -113,7 +113,7 @@ def end(pid: int) -> None:
         os.close(handle)
 
 
-def remove(part: str = "", patience: float = 3.0) -> bool:
+def remove(part: str = "", patience: float = 30.0) -> bool:
     """Take the cgroups of a part away, deepest first; false when one of them is still in use."""
     deadline = time.monotonic() + patience
     while True:

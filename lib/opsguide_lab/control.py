@@ -17,7 +17,7 @@ from opsguide_lab.places import HERE
 Answer = dict[str, Any]
 
 
-def ask(place: Path, patience: float = 5.0, **question: Any) -> Answer:
+def ask(place: Path, patience: float = 30.0, **question: Any) -> Answer:
     """Send one question and return its answer; LabError when the process is not there or says no."""
     try:
         with socket.socket(socket.AF_UNIX) as line:
@@ -39,9 +39,9 @@ def version() -> str:
 
 
 def greet(place: Path) -> Answer:
-    """The `pid` and `version` of the process behind that socket; empty when there is none."""
+    """The `pid` and `version` of the process behind that socket; empty when there is none. A slow one is there."""
     try:
-        return ask(place, 1.0, do="ping")
+        return ask(place, do="ping")
     except LabError:
         return {}
 

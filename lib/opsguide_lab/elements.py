@@ -26,7 +26,7 @@ def _leader(name: str) -> int:
         found[0] = hosts.leader(name) if one is None else hosts.container_leader(one)
         return found[0] != 0
 
-    if not hosts.wait(there, 10):
+    if not hosts.wait(there, 60):
         raise LabError(f"{name} does not run")
     return found[0]
 
@@ -46,7 +46,7 @@ def container_root(name: str) -> Path:
     return Path(f"/proc/{_leader(name)}/root")
 
 
-def inside(name: str, argv: Sequence[str], stdin: str = "", timeout: float = 60) -> subprocess.CompletedProcess[str]:
+def inside(name: str, argv: Sequence[str], stdin: str = "", timeout: float = 240) -> subprocess.CompletedProcess[str]:
     """Run a command in a host or a container without ssh and without vzctl; nothing of it shows in the sshd log."""
     return subprocess.run(entering(name, argv), input=stdin, capture_output=True, text=True, timeout=timeout)
 
@@ -98,7 +98,7 @@ def panel(action: str, login: str, role: str = "") -> None:
 def api_requests() -> list[dict[str, Any]]:
     """Every call that reached the platform API, oldest first: at, method, args (no session), session, result."""
     log = places.API / "requests.jsonl"
-    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    return [json.loads(line) for line in log.read_bytes().split(b"\n")[:-1]] if log.exists() else []
 
 
 def change_host_key(host: str) -> None:

@@ -172,7 +172,7 @@ def containers_ready(name: str) -> bool:
     return bool(pid) and Path(f"/proc/{pid}/root/run/vz/onboot").exists()
 
 
-def key_answers(host: Host, patience: float = 3.0) -> bool:
+def key_answers(host: Host, patience: float = 20.0) -> bool:
     """Whether the host's own key answers at its address; another server there is not the host."""
     return host_key(host.name) in offered_key(host, patience)
 
@@ -182,7 +182,7 @@ def host_key(name: str) -> str:
     return " ".join((host_folder(name) / "layer" / f"{HOST_KEY}.pub").read_text().split()[:2])
 
 
-def offered_key(host: Host, patience: float = 3.0) -> str:
+def offered_key(host: Host, patience: float = 20.0) -> str:
     """What answers at the host's address, empty when nothing does within `patience` seconds."""
     line = ["ssh-keyscan", "-T", str(max(1, round(patience))), "-t", "ed25519", "-p", str(topology.PORT), host.address]
     return subprocess.run(line, capture_output=True, text=True).stdout

@@ -61,7 +61,7 @@ def up(say: Say, names: Sequence[str] | None = None) -> None:
         if control.ask(places.API_SOCKET, do="ping")["word"]:
             control.ask(places.API_SOCKET, do="fault", word="")
         if names is None:
-            control.ask(places.API_SOCKET, 60, do="renew")
+            control.ask(places.API_SOCKET, 240, do="renew")
         with ThreadPoolExecutor(len(wanted)) as many:
             list(many.map(lambda h: _up(h, root, built, say, begun, whole=names is None), wanted))
         say(f"the lab is up: {len(wanted)} hosts, {time.monotonic() - begun:.1f} s")
@@ -155,7 +155,7 @@ def _serve() -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         hosts.born([str(e) for e in entries], [sys.executable, "-m", f"opsguide_lab.{module}"], log)
     for module, place in doors.items():
-        if not hosts.wait(partial(_current, place), 10):
+        if not hosts.wait(partial(_current, place), 60):
             raise LabError(f"{module} of the lab does not start; see {places.RUN / f'{module}.log'}")
 
 

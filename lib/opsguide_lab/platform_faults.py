@@ -6,7 +6,7 @@
 - `fail:METHOD=CODE`: calls of that method do nothing and answer CODE.
 - `fail-at=N` or `fail-at=N:CODE`: the N-th call from now does nothing and answers CODE (99), all others work.
 - `contradict`: answers disagree with what the hosts are.
-- `stall`: evacuations move nothing while it lasts; mended, they go on.
+- `stall`: evacuations and migrations move nothing while it lasts; mended, they go on.
 - `half`: an evacuation fails after its first container; a host's set-up breaks half-way while it joins.
 """
 

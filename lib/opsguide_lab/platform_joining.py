@@ -72,7 +72,7 @@ def check_host_connection(state: State, arguments: Arguments) -> Record:
     """Whether the platform reaches one host: it logs in with its own key; on a host that joins, sshd answers."""
     host = host_of(state, {"hdnodeid": arguments.get("hostId", "")})
     known = topology.host(_named(host["hostname"]))
-    if not (hosts.key_answers(known, 1) if known.joining else trust.platform_comes_in(known)):
+    if not (hosts.key_answers(known, 5) if known.joining else trust.platform_comes_in(known)):
         raise Failure(NO_CONNECTION, f"host {host['id']} is not reachable over ssh")
     return {"object": {"id": host["id"], "reachable": True}}
 

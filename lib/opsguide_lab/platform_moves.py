@@ -16,6 +16,7 @@ Rules:
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from opsguide_lab import carry, topology
@@ -24,7 +25,7 @@ from opsguide_lab.platform_answers import BAD_PARAMETER, Arguments, Failure, hos
 from opsguide_lab.platform_state import Evacuation, Record, State
 
 CAN_BE_EMPTIED = ("ACTIVE", "MAINTENANCE", "EVACUATED", "EVACUATION_FAILED")
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 def evacuate_containers(state: State, arguments: Arguments) -> Record:
@@ -73,7 +74,7 @@ def migrate_node(state: State, arguments: Arguments) -> Record:
     _refuse_target(target)
     online = yes(arguments, "isOnline")
     _announce(state, node, target["id"])
-    in_background(state, lambda: _move(state, node, online=online))
+    in_background(state, lambda: _migrate(state, node, online=online))
     return {}
 
 
@@ -177,6 +178,12 @@ def _move(state: State, node: Record, *, online: bool) -> bool:
         return False
     _arrived(state, node, target)
     return True
+
+
+def _migrate(state: State, node: Record, *, online: bool) -> None:
+    while state.fault == "stall":
+        time.sleep(0.05)
+    _move(state, node, online=online)
 
 
 def _arrived(state: State, node: Record, place: int, error: str = "") -> None:

@@ -21,7 +21,7 @@ from opsguide_lab import access, certificates, control, elements, hosts, places,
 from opsguide_lab.errors import LabError
 from opsguide_lab.topology import Host
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 WATCHES = 3
 """The inotify instances that one systemd takes."""
 FAILING = "find /vz/lock /vz/private -maxdepth 2 ( -name *.lck -o -name fail-start -o -name hang-stop ) -delete"
@@ -50,7 +50,7 @@ def _start(host: Host, base: Path, layers: Path) -> None:
     trust.seed(host)
     access.note_host_keys()
     hosts.start(host, base, layers)
-    if not hosts.wait(lambda: hosts.wrapper_pid(host.name) != 0, 5):
+    if not hosts.wait(lambda: hosts.wrapper_pid(host.name) != 0, PATIENCE):
         raise LabError(_why(host, "its process does not start"))
     _attach(host)
 
@@ -85,7 +85,7 @@ def _heal(host: Host) -> bool:
     last = hosts.leader(host.name)
     if _goes_down(host) and not hosts.wait(lambda: hosts.leader(host.name) != last, PATIENCE):
         return False
-    if not hosts.wait(lambda: hosts.leader(host.name) != 0, 10):
+    if not hosts.wait(lambda: hosts.leader(host.name) != 0, PATIENCE):
         return False
     if not hosts.wait(lambda: _sshd_listens(host), 0.5):
         elements.inside(host.name, ["systemctl", "start", "sshd"])

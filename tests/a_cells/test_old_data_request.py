@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from desk import REPOSITORY, Desk
+from desk import REPOSITORY, Desk, wait_for
 from opsguide.errors import InputError
 from opsguide.guide import scopes
 from opsguide.launch import sheet
@@ -108,6 +108,12 @@ def sql(lab: Any, member: str, text: str) -> str:
     return str(done.stdout).strip()
 
 
+def replicates(lab: Any, member: str) -> bool:
+    """Whether both threads of the replica run."""
+    said = lab.inside(member, ["mariadb", "-e", "SHOW SLAVE STATUS\\G"]).stdout
+    return "Slave_IO_Running: Yes" in said and "Slave_SQL_Running: Yes" in said
+
+
 @pytest.fixture
 def history(lab: Any) -> Iterator[str]:
     """A table of 6000 records, one each four hours from 2022 on, on both members; the test's own."""
@@ -158,6 +164,7 @@ def test_a_hand_off_is_confirmed_when_the_old_is_gone_the_rest_is_whole_and_the_
     sql(lab, MEMBERS[0], f"DELETE FROM {history} WHERE {old} <> 7; OPTIMIZE TABLE {history}; START SLAVE")
     again = "VALUES (7, '2023-06-01', 1), (1, '2022-01-01' + INTERVAL 4 * 4999 HOUR, 4999 % 97)"
     sql(lab, MEMBERS[1], f"INSERT INTO {history} (account, charged, amount) {again}")
+    wait_for(lambda: replicates(lab, MEMBERS[0]), what="the replica runs again")
     assert confirmed() == 0
     password = lab.inside(MEMBERS[0], ["cat", ACCOUNT]).stdout.split("password=")[1].strip()
     kept = [p for root in (desk.records, tmp_path / "out") for p in root.rglob("*") if p.is_file()]

@@ -109,7 +109,7 @@ def test_an_infrastructure_host_is_rebooted_by_stock_papermill_and_its_peers_are
     given.write_text(yaml.safe_dump({"element": "ih-01", "confirm": "ih-01", "boot_wait": "2 min", "mode": "apply",
                                      "reason": "test"}))  # fmt: skip
     done = desk.run(str(BINARIES / "papermill"), str(RUNBOOK), str(tmp_path / "out.ipynb"), "-f", str(given),
-                    "-k", "python3", timeout=240)  # fmt: skip
+                    "-k", "python3", timeout=500)  # fmt: skip
     assert done.code == 0, done
     assert moved(before, boot_ids(lab, *before))
     assert boot_ids(lab, *PEERS) == peers
@@ -139,7 +139,7 @@ def test_a_member_of_a_pair_is_restarted_by_hand_and_its_peer_is_not_touched(des
     assert moved(before, boot_ids(lab, "hcore1"))
     assert boot_ids(lab, *others) == others
     assert not drained(lab, "hcore1")
-    wait_for(lambda: desk.record().sealed, 10)
+    wait_for(lambda: desk.record().sealed)
     assert desk.record().state == "succeeded"
 
 
@@ -174,19 +174,24 @@ def test_nothing_is_sent_without_the_name_of_the_element_repeated(desk: Desk, la
 
 
 @contextlib.contextmanager
-def slow_to_answer(lab: Any, host: str, seconds: int) -> Iterator[None]:
-    """From its next boot on nobody answers at the host's address for so long."""
-    drop_in = "etc/systemd/system/sshd.service.d/slow.conf"
+def slow_to_answer(lab: Any, host: str) -> Iterator[None]:
+    """From its next boot on nobody answers at the host's address as long as this lasts."""
+    drop_in, go = "etc/systemd/system/sshd.service.d/slow.conf", "root/go"
+    gate = "[Service]\nTimeoutStartSec=10min\nExecStartPre=/bin/sh -c 'until test -e /root/go; do sleep 0.05; done'\n"
     (lab.host_root(host) / drop_in).parent.mkdir(exist_ok=True)
-    (lab.host_root(host) / drop_in).write_text(f"[Service]\nExecStartPre=/usr/bin/sleep {seconds}\n")
-    yield
-    (lab.host_root(host) / drop_in).unlink()
+    (lab.host_root(host) / go).unlink(missing_ok=True)
+    (lab.host_root(host) / drop_in).write_text(gate)
+    try:
+        yield
+    finally:
+        (lab.host_root(host) / drop_in).unlink()
+        (lab.host_root(host) / go).touch()
 
 
 def test_a_host_that_does_not_return_is_unknown_and_held_until_somebody_has_looked(desk: Desk, mended: Any) -> None:
     lab = mended
     before = boot_ids(lab, "uh-02")
-    with slow_to_answer(lab, "uh-02", 10):
+    with slow_to_answer(lab, "uh-02"):
         done = desk("run", *arguments("uh-02", boot_wait="4 s", placement="leave"))
     assert done.code == 5, done
     assert "no other boot id was seen on uh-02" in done.out + done.err
@@ -195,7 +200,7 @@ def test_a_host_that_does_not_return_is_unknown_and_held_until_somebody_has_look
     (hold,) = record.events("hold")
     assert (hold["element"], hold["settle"]) == ("uh-02", " ".join(BOOT_ID))
     assert len([e for e in record.sent("change") if "reboot" in e["line"]]) == 1
-    wait_for(lambda: lab.inside("uh-02", ["systemctl", "is-active", "sshd"]).stdout == "active\n", 60, "it answers")
+    wait_for(lambda: lab.inside("uh-02", ["systemctl", "is-active", "sshd"]).stdout == "active\n", what="it answers")
     assert moved(before, boot_ids(lab, "uh-02"))
     again = desk("run", *arguments("uh-02", placement="leave"))
     assert again.code == 5, again
@@ -226,7 +231,7 @@ def test_a_container_that_does_not_come_back_is_named_and_keeps_no_other_waiting
     finally:
         hand.close()
         lab.inside("uh-02", ["vzctl", "set", "202", "--onboot", "yes", "--save"])
-    wait_for(lambda: desk.record().sealed, 10)
+    wait_for(lambda: desk.record().sealed)
     assert desk.record().state == "succeeded"
     starts = [e["slots"]["ctid"] for e in desk.record().sent("change") if e["template"] == "vzctl start {ctid}"]
     assert starts == ["201", "202", "201"]
@@ -242,7 +247,7 @@ def test_a_user_host_is_rebooted_in_the_other_ways_too(desk: Desk, mended: Any, 
     if way == "papermill":
         given = tmp_path / "given.yml"
         given.write_text(yaml.safe_dump(GIVEN))
-        done = desk.run("papermill", str(RUNBOOK), str(tmp_path / "out.ipynb"), "-f", str(given), timeout=240)
+        done = desk.run("papermill", str(RUNBOOK), str(tmp_path / "out.ipynb"), "-f", str(given), timeout=500)
         assert done.code == 0, done
     else:
         hand = Hand(desk, RUNBOOK.name, GIVEN)

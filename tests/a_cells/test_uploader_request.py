@@ -21,6 +21,8 @@ BOOK, SLUG = "10-uploader-configuration.ipynb", "uploader-configuration"
 FILE = REPOSITORY / "parameters/runs/10-uploader1.yml"
 SAMPLE = "/vap-platform/upload/shop.zip"
 CONF = "etc/nginx/nginx.conf"
+RELOAD = """old=$(pgrep -P $(pgrep -o -x nginx)); nginx -s reload
+for worker in $old; do for i in $(seq 1200); do test -e /proc/$worker || break; sleep 0.05; done; done"""
 
 
 def given(**more: Any) -> dict[str, Any]:
@@ -42,7 +44,10 @@ def as_it_was(lab: Any) -> Iterator[None]:
     inside(lab, f"mkdir -p /vap-platform/upload; echo an archive > {SAMPLE}; touch -d '100 days ago' {SAMPLE}")
     before = inside(lab, f"cat /{CONF}")
     yield
-    undo = "mount -o remount,size=100g /vap-platform; rm -rf /vap-platform/upload /srv/nginx /var/log/opsguide-test.log; nginx -s reload"
+    undo = (
+        "mount -o remount,size=100g /vap-platform; rm -rf /vap-platform/upload /srv/nginx /var/log/opsguide-test.log; "
+        + RELOAD
+    )
     lab.inside("uploader1", ["bash", "-c", f"cat > /{CONF}; {undo}"], stdin=before)
 
 
@@ -93,11 +98,11 @@ def test_the_hand_off_is_confirmed_when_storage_and_limit_are_as_wanted(desk: De
     assert stepped(desk, BOOK, **short) is None
     number = json.loads(desk("handoff", "list", "--json").out)[0]["handoff"]
     assert desk("handoff", "send", number, "--to-file", str(tmp_path / "out")).code == 0
-    inside(lab, f"sed -i s/150m/400m/ /{CONF}; nginx -s reload")
+    inside(lab, f"sed -i s/150m/400m/ /{CONF}; {RELOAD}")
     half = desk("handoff", "confirm", number, "--ticket", "T-1")
     assert half.code == 1, half
     assert re.search(": 2 of [0-9]+ not met", half.out), half
-    inside(lab, f"mount -o remount,size=300g /vap-platform; sed -i s/400m/500m/ /{CONF}; nginx -s reload")
+    inside(lab, f"mount -o remount,size=300g /vap-platform; sed -i s/400m/500m/ /{CONF}; {RELOAD}")
     assert desk("handoff", "send", number, "--again", "--to-file", str(tmp_path / "again")).code == 0
     whole = desk("handoff", "confirm", number, "--ticket", "T-1")
     assert whole.code == 0, whole

@@ -289,10 +289,10 @@ def test_a_container_that_hangs_is_named_the_others_stop_and_the_host_is_not_reb
 def test_after_a_kill_in_the_middle_the_update_is_not_sent_again(desk: Desk, ours: Any) -> None:
     lab = ours
     process = desk.start("opsguide", "run", "03", "-f", str(REPOSITORY / "parameters/runs/03-uh-01.yml"))
-    wait_for(lambda: desk.folders() and "vzctl suspend {ctid}" in sent(desk), 60, "the first container is suspended")
+    wait_for(lambda: desk.folders() and "vzctl suspend {ctid}" in sent(desk), what="the first container is suspended")
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=30)
-    wait_for(lambda: desk.record().sealed, 30, "the killed run is sealed")
+    process.communicate(timeout=120)
+    wait_for(lambda: desk.record().sealed, what="the killed run is sealed")
     gone_on = desk("resume", desk.record().intent["run"])
     assert gone_on.code == 0, gone_on
     assert "yum -y update" not in sent(desk)

@@ -14,7 +14,7 @@ SITE = "etc/zabbix/zabbix_agentd.conf.d/site.conf"
 FOUR = ["uh-01", "ih-01", "hcore1", "node101"]
 ASK = """
 import socket, struct, sys
-with socket.create_connection(("127.0.0.1", 10050), 5) as agent:
+with socket.create_connection(("127.0.0.1", 10050), 60) as agent:
     key = sys.argv[1].encode()
     agent.sendall(b"ZBXD\\x01" + struct.pack("<Q", len(key)) + key)
     print(agent.makefile("rb").read()[13:].decode())

@@ -39,12 +39,14 @@ def tab(jupyter: Jupyter) -> Iterator[Tab]:
             "chromium is not installed: make test as root installs it, or apt-get install chromium"
         )
     chromium = Chromium()
-    yield Tab(chromium, jupyter)
-    chromium.close()
+    try:
+        yield Tab(chromium, jupyter)
+    finally:
+        chromium.close()
 
 
 def in_change(desk: Desk, counter: Counter) -> None:
-    wait_for(lambda: counter.starts, 40, "the change reached the host")
+    wait_for(lambda: counter.starts, what="the change reached the host")
     assert desk.record().sent("change")
 
 
@@ -65,7 +67,7 @@ def test_a_tab_that_is_kept_open_and_saved_again_after_the_end_leaves_the_record
         tab.click("docmanager:save")
         return "SUCCEEDED" in jupyter.copy.read_text()
 
-    wait_for(saved, 20, "the tab is saved with its verdict")
+    wait_for(saved, what="the tab is saved with its verdict")
     verified = desk("verify", "--all")
     assert verified.code == 0, verified
 
@@ -73,10 +75,11 @@ def test_a_tab_that_is_kept_open_and_saved_again_after_the_end_leaves_the_record
 def test_a_browser_closed_in_the_change_does_not_stop_the_run(
     desk: Desk, counter: Counter, jupyter: Jupyter, tab: Tab
 ) -> None:
-    counter.slow(3)
+    counter.slow(60)
     tab.run_all()
     in_change(desk, counter)
     tab.chromium.close()
+    counter.go()
     record = sealed(desk)
     assert (record.state, counter.starts, answered(record)) == ("succeeded", 1, ["ok"])
 
@@ -84,18 +87,20 @@ def test_a_browser_closed_in_the_change_does_not_stop_the_run(
 def test_the_buttons_for_interrupt_and_restart_leave_the_truth_and_one_change_each_run(
     desk: Desk, counter: Counter, jupyter: Jupyter, tab: Tab
 ) -> None:
-    counter.slow(2)
+    counter.slow(60)
     tab.run_all()
     in_change(desk, counter)
     tab.click("notebook:interrupt-kernel")
-    wait_for(lambda: answered(desk.record()), 20, "the change came to its end")
+    wait_for(lambda: "Kernel interrupted" in jupyter.said(), what="the kernel is interrupted")
+    counter.go()
+    wait_for(lambda: answered(desk.record()), what="the change came to its end")
     assert counter.starts == 1
     tab.click("notebook:restart-kernel")
     tab.accept()
     first = sealed(desk)
     assert (first.state, answered(first), counter.starts) == ("interrupted", ["ok"], 1)
     tab.run_all()
-    wait_for(lambda: len(desk.folders()) == 2, 30, "a new run begins")
+    wait_for(lambda: len(desk.folders()) == 2, what="a new run begins")
     assert (sealed(desk).state, counter.starts) == ("succeeded", 2)
 
 
@@ -103,23 +108,24 @@ def test_the_buttons_for_interrupt_and_restart_leave_the_truth_and_one_change_ea
 def test_a_jupyterlab_ended_in_the_change_leaves_one_known_change_and_no_kernel(
     desk: Desk, counter: Counter, jupyter: Jupyter, tab: Tab, number: signal.Signals
 ) -> None:
-    counter.slow(2)
+    counter.slow(60)
     tab.run_all()
     in_change(desk, counter)
     kernels = jupyter.kernels()
     assert len(kernels) == 1, "no tab of an earlier JupyterLab was opened again"
     jupyter.process.send_signal(number)
+    wait_for(lambda: all(gone(pid) for pid in kernels), what="the kernels are gone")
+    counter.go()
     record = sealed(desk)
     assert (record.state, counter.starts, answered(record)) == ("interrupted", 1, ["ok"])
-    wait_for(lambda: all(gone(pid) for pid in kernels), 20, "the kernels are gone")
 
 
 @pytest.fixture
 def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A broker of its own whose policy forgets a tab after two seconds."""
+    """A broker of its own whose policy forgets a tab after six seconds."""
     home, runtime = tmp_path / "home", tempfile.mkdtemp(prefix="opsi-", dir="/tmp")  # a socket's path must be short
     shutil.copytree(REPOSITORY / "parameters", home / "parameters")
-    (home / "parameters/policy.yml").write_text("idle: 2 s\n")
+    (home / "parameters/policy.yml").write_text("idle: 6 s\n")
     (home / "runbooks").symlink_to(REPOSITORY / "runbooks")
     monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
     path, platform = wire.socket_path(platform_file("lab")), str(platform_file("lab"))
@@ -127,10 +133,10 @@ def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
         [sys.executable, "-m", "opsguide.broker", "--platform", platform, "--socket", str(path)],
         env={**os.environ, "OPSGUIDE_HOME": str(home)}, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    wait_for(path.exists, 20, "the broker listens")
+    wait_for(lambda: wire.is_served(path), what="the broker listens")
     yield
     broker.send_signal(signal.SIGTERM)
-    broker.wait(30)
+    broker.wait(120)
     shutil.rmtree(runtime, ignore_errors=True)
 
 

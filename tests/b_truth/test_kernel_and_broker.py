@@ -16,12 +16,12 @@ pytestmark = pytest.mark.lab
 
 
 def sealed(desk: Desk, which: int = -1) -> Record:
-    wait_for(lambda: desk.folders() and desk.record(which).sealed, 30, "the record is sealed")
+    wait_for(lambda: desk.folders() and desk.record(which).sealed, what="the record is sealed")
     return desk.record(which)
 
 
 def in_change(desk: Desk) -> None:
-    wait_for(lambda: desk.folders() and desk.record().sent("change"), 20, "the change is sent")
+    wait_for(lambda: desk.folders() and desk.record().sent("change"), what="the change is sent")
 
 
 def kill_broker(desk: Desk) -> None:
@@ -46,12 +46,13 @@ def test_a_kernel_killed_before_the_change_leaves_an_interrupted_run(desk: Desk,
 
 
 def test_a_kernel_killed_in_the_change_leaves_the_change_known(desk: Desk, hand, counter: Counter) -> None:
-    counter.slow(2)
+    counter.slow(60)
     run = hand()
     run.up_to("drain")
     run.send("restart")
     in_change(desk)
     run.kill()
+    counter.go()
     record = sealed(desk)
     assert (record.state, counter.starts) == ("interrupted", 1)
     number = record.sent("change")[0]["command"]
@@ -78,12 +79,12 @@ def test_a_broker_killed_before_the_change_closes_as_interrupted_and_sends_nothi
 
 
 def test_a_broker_killed_in_the_change_leaves_it_unknown_and_held_for_everybody(desk: Desk, hand, counter) -> None:
-    counter.slow(30)
+    counter.slow(60)
     run = hand()
     run.up_to("drain")
     run.send("restart")
     in_change(desk)
-    wait_for(lambda: counter.starts == 1, 10, "the change reached the host")
+    wait_for(lambda: counter.starts == 1, what="the change reached the host")
     kill_broker(desk)
     counter.go()
     again = hand()
@@ -155,7 +156,7 @@ def test_a_second_begin_in_a_kernel_seals_the_first_run(desk: Desk, hand, counte
 
 
 def test_the_stop_button_ends_a_look_at_once_and_lets_a_change_come_to_its_end(desk: Desk, hand, counter) -> None:
-    counter.slow(30)
+    counter.slow(60)
     run = hand()
     run.up_to("drain")
     message = run.send("restart")

@@ -38,10 +38,10 @@ def forgetful(desk: Desk, counter: Counter, tmp_path: Path, monkeypatch: pytest.
     broker = subprocess.Popen(
         [sys.executable, "-m", "synced", *map(str, words)], cwd=REPOSITORY / "tests", stdin=subprocess.DEVNULL
     )
-    wait_for(path.exists, 20, "the broker listens")
+    wait_for(lambda: wire.is_served(path), what="the broker listens")
     yield place
     broker.send_signal(signal.SIGTERM)
-    broker.wait(30)
+    broker.wait(120)
     shutil.rmtree(runtime, ignore_errors=True)
 
 

@@ -36,7 +36,8 @@ def test_a_launcher_whose_kernel_is_killed_in_the_change_leaves_one_known_change
     process = begin_change(desk, counter, *launcher(way, tmp_path))
     for pid in kernels_of(process.pid):
         os.kill(pid, signal.SIGKILL)
-    out, err = process.communicate(timeout=60)
+    counter.go()
+    out, err = process.communicate(timeout=120)
     assert process.returncode == (138 if way == "papermill" else 5), out + err  # papermill's code for a dead kernel
     record = sealed(desk)
     assert (record.state, counter.starts, answers_of_change(record)) == ("interrupted", 1, ["ok"])
@@ -46,12 +47,12 @@ def test_a_launcher_whose_kernel_is_killed_in_the_change_leaves_one_known_change
 def test_a_change_cell_over_its_time_is_stopped_and_its_change_is_known(
     desk: Desk, counter: Counter, tmp_path: Path, way: str, option: str
 ) -> None:
-    process = begin_change(desk, counter, *launcher(way, tmp_path), option, "6", seconds=60)
+    process = begin_change(desk, counter, *launcher(way, tmp_path), option, "15", seconds=80)
     kernels = kernels_of(process.pid)
     assert kernels
-    wait_for(lambda: all(gone(pid) for pid in kernels), 30, "the kernels are gone")
+    wait_for(lambda: all(gone(pid) for pid in kernels), what="the kernels are gone")
     counter.go()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert process.returncode not in (0, None), out + err
     record = sealed(desk)
     assert record.state == "interrupted"
@@ -66,11 +67,12 @@ def test_stock_papermill_ended_in_the_change_leaves_one_known_change_and_no_kern
     kernels = kernels_of(process.pid)
     assert kernels
     process.send_signal(number)
-    process.communicate(timeout=60)
+    wait_for(lambda: all(gone(pid) for pid in kernels), what="the kernels are gone")
+    counter.go()
+    process.communicate(timeout=120)
     record = sealed(desk)
     assert (record.state, record.seal["exit"], counter.starts) == ("interrupted", 5, 1)
     assert answers_of_change(record) == ["ok"]
-    wait_for(lambda: all(gone(pid) for pid in kernels), 20, "the kernels are gone")
 
 
 MOMENTS: dict[str, tuple[Callable[[Desk, Counter], Any], str, int]] = {
@@ -96,13 +98,13 @@ def test_a_broker_killed_under_a_launcher_leaves_the_truth(
     desk: Desk, counter: Counter, tmp_path: Path, way: str, moment: str
 ) -> None:
     come, state, starts = MOMENTS[moment]
-    counter.slow(30 if moment != "after" else 0)
+    counter.slow(60 if moment != "after" else 0)
     with deaf(counter.lab) if moment == "before" else nullcontext():
-        process = desk.start(*launcher(way, tmp_path, settle="30 s"))
-        wait_for(lambda: come(desk, counter), 30, f"the moment {moment} the change")
+        process = desk.start(*launcher(way, tmp_path, settle="60 s"))
+        wait_for(lambda: come(desk, counter), what=f"the moment {moment} the change")
         os.kill(desk.record().intent["broker"]["pid"], signal.SIGKILL)
         counter.go()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == (1 if way == "papermill" else 5), out + err
     assert "the broker ended in mid-run" in out + err
     assert desk("verify", "last").code in (0, 5)
@@ -122,10 +124,10 @@ def settle(desk: Desk, record: Record) -> None:
 @pytest.fixture
 def unknown(desk: Desk, counter: Counter) -> Record:
     """A run whose change nobody knows."""
-    process = begin_change(desk, counter, *OURS, seconds=30)
+    process = begin_change(desk, counter, *OURS)
     os.kill(desk.record().intent["broker"]["pid"], signal.SIGKILL)
     counter.go()
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
     desk("verify", "last")
     return sealed(desk, 0)
 
@@ -154,7 +156,7 @@ def test_after_an_unknown_change_cron_with_nothing_of_our_environment_sends_no_s
     other = tmp_path / "cron"
     line = [OURS[0], "--records", str(other), *RUN]
     bare = ["env", "-i", "PATH=/usr/bin:/bin", "HOME=/", "SHELL=/bin/sh", "/bin/sh", "-c", 'exec "$@"', "cron", *line]
-    done = subprocess.run(bare, cwd="/", capture_output=True, text=True, timeout=90, check=False)
+    done = subprocess.run(bare, cwd="/", capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 5, done
     assert unknown.intent["run"] in done.stdout + done.stderr
     refused = Desk(other).record()
@@ -169,13 +171,13 @@ def test_a_second_run_by_stock_papermill_or_by_hand_is_refused_while_the_first_g
 ) -> None:
     by_hand = hand()
     by_hand.up_to("filled")
-    first = begin_change(desk, counter, *OURS, seconds=60)
+    first = begin_change(desk, counter, *OURS, seconds=80)
     second = desk.run(*launcher("papermill", tmp_path))
     assert second.code == 1, second
     assert "locked by another run" in second.err
     assert "LockedError" in by_hand.cell("begin")
     counter.go()
-    first.communicate(timeout=60)
+    first.communicate(timeout=120)
     assert (first.returncode, counter.starts) == (0, 1)
     told = sorted((Record(p).state, len(Record(p).sent())) for p in desk.folders())
     assert told[:2] == [("refused", 0), ("refused", 0)]

@@ -8,7 +8,6 @@ OPSGUIDE_SEED=… repeats the moments, OPSGUIDE_KILLS=… takes another number o
 from __future__ import annotations
 
 import collections
-import contextlib
 import os
 import random
 import signal
@@ -21,7 +20,7 @@ import pytest
 
 from desk import Desk, Record, wait_for
 from kernels import UNIT, Counter
-from raw import Raw
+from raw import Raw, gone
 
 pytestmark = pytest.mark.lab
 KILLS = int(os.environ.get("OPSGUIDE_KILLS", "200"))
@@ -59,18 +58,19 @@ class Life:
         except OSError:
             return {"eof": True}
         assert "error" not in answer, f"nobody had killed it: {answer}"
-        self.took[name] = time.monotonic() - start
+        if "done" in answer:
+            self.took[name] = time.monotonic() - start
         return answer
 
 
-def killed(raw: Raw, part: str, delay: float) -> bool:
-    """A run whose broker is killed; whether it had ended by then."""
+def killed(raw: Raw, took: dict[str, float], part: str, delay: float) -> bool:
+    """A run whose broker is killed; whether it had ended by then. `took` learns how long its whole parts took now."""
     life = Life(raw, part, delay)
     lived = life.lived()
     life.end.join()
     raw.close()
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(raw.facts["pid"], 0)
+    gone(raw.facts["pid"])
+    took |= life.took
     return lived
 
 
@@ -81,8 +81,7 @@ def measured(records: Path) -> dict[str, float]:
     assert life.lived(), life.took
     raw.close()
     os.kill(raw.facts["pid"], signal.SIGKILL)
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(raw.facts["pid"], 0)
+    gone(raw.facts["pid"])
     return life.took
 
 
@@ -143,11 +142,11 @@ def test_two_hundred_runs_with_the_broker_killed_at_random_moments_tell_the_trut
     counter.slow(0.1)
     took = measured(desk.records)
     for _ in range(KILLS):
-        wait_for(lambda: quiet(counter), 20, "the host is quiet")
+        wait_for(lambda: quiet(counter), what="the host is quiet")
         counter.marks.unlink(missing_ok=True)
         before = len(desk.folders())
-        lived = killed(Raw(desk.records), *moment(dice, took))
-        wait_for(lambda: quiet(counter), 20, "the host is quiet")
+        lived = killed(Raw(desk.records), took, *moment(dice, took))
+        wait_for(lambda: quiet(counter), what="the host is quiet")
         after = Raw(desk.records)
         word = judged(desk, after, counter, lived, len(desk.folders()) > before)
         tally[word] += 1

@@ -27,10 +27,10 @@ def reboot(lab: Any, host: str, command: str = "systemctl reboot") -> None:
     other = " ".join(BOOT) + "; ls /run/vz/onboot"
 
     def back() -> bool:
-        answer = ssh(host, other, "-o", "ConnectTimeout=2")
+        answer = ssh(host, other, "-o", "ConnectTimeout=5")
         return answer.returncode == 0 and answer.stdout.split()[0] + "\n" != before
 
-    assert within(30, back)
+    assert within(back)
 
 
 @pytest.mark.parametrize(("host", "name", "neighbour"), [("uh-01", "node101", "uh-02"), ("ih-02", "hcore2", "ih-01")])

@@ -6,7 +6,7 @@ import opsguide_lab
 from opsguide_lab import certificates, topology
 
 FRONTS = {c.name: c.front for c in topology.CONTAINERS if c.front}
-ASK = "curl -s -S -m 5 --cacert /{} --resolve app.lab.example:443:{} https://app.lab.example/"
+ASK = "curl -s -S -m 60 --cacert /{} --resolve app.lab.example:443:{} https://app.lab.example/"
 
 
 def test_every_host_reaches_both_and_trusts_them(lab) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import opsguide_lab
 from opsguide_lab import topology, trust
 
-WAY = "ssh -o BatchMode=yes -o ConnectTimeout=5 -p 2222 root@127.0.64.{} hostname".format
+WAY = "ssh -o BatchMode=yes -o ConnectTimeout=60 -p 2222 root@127.0.64.{} hostname".format
 MEMBERS = [h for h in topology.HOSTS if not h.joining]
 
 

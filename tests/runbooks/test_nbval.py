@@ -61,10 +61,11 @@ def test_nbval_runs_every_cell_of_every_runbook_in_plan_mode(desk: Desk, lab: An
         assert runbook
         copies.append(prepared(runbook, {**yaml.safe_load(run.read_text()), "mode": "plan"}, tmp_path, run.stem))
     cells = sum(c["cell_type"] == "code" for p in copies for c in json.loads(p.read_text())["cells"])
-    command = (sys.executable, "-m", "pytest", "-q", "--nbval-lax", "-p", "no:cacheprovider", "-c", "/dev/null",
+    command = (sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-kernel-startup-timeout=300", "-p", "no:cacheprovider",
+               "-c", "/dev/null",
                *map(str, copies))  # fmt: skip
     done = subprocess.run(
-        command, env=desk.environment(), cwd=tmp_path, capture_output=True, text=True, timeout=900, check=False
+        command, env=desk.environment(), cwd=tmp_path, capture_output=True, text=True, timeout=1500, check=False
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert f"{cells} passed" in done.stdout
