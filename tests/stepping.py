@@ -10,7 +10,7 @@ from desk import REPOSITORY, Desk, wait_for
 
 
 class Stepped:
-    """One runbook in one namespace. `run` ends at the first error, which it gives; `close` lets go of the run."""
+    """One runbook in one namespace. `run` ends at the first error, which it gives; `close` lets go: its record is sealed."""
 
     def __init__(self, desk: Desk, runbook: str, parameters: dict[str, Any]) -> None:
         notebook = json.loads((REPOSITORY / "runbooks" / runbook).read_text())
@@ -46,6 +46,7 @@ class Stepped:
         """The kernel is gone."""
         if "run" in self.names:
             self.names["run"]._client.close()
+        wait_for(lambda: _sealed(self._desk), what="the record is sealed")
 
 
 def stepped(desk: Desk, runbook: str, last: str = "finish", **parameters: Any) -> Exception | None:
@@ -55,7 +56,6 @@ def stepped(desk: Desk, runbook: str, last: str = "finish", **parameters: Any) -
         return one.run(last)
     finally:
         one.close()
-        wait_for(lambda: _sealed(desk), what="the record is sealed")
 
 
 def _sealed(desk: Desk) -> bool:

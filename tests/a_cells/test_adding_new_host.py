@@ -231,7 +231,7 @@ def test_when_the_link_is_cut_while_it_joins_nobody_claims_to_know_and_nothing_i
     lab.inside("new-01", ["sh", "-c", "cat > /usr/local/bin/curl; chmod 755 /usr/local/bin/curl"], stdin=slow)
     log = lab.host_root("new-01") / "root/curl.log"
     cutter = threading.Thread(
-        target=lambda: (wait_for(lambda: log.exists() and "/half" in log.read_text()), lab.fault("new-01", "cut"))
+        target=lambda: (wait_for(lambda: log.exists() and "/half" in log.read_text(), 300), lab.fault("new-01", "cut"))
     )
     cutter.start()
     error = stepped(desk, BOOK, **APPLY)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from desk import REPOSITORY, Desk, wait_for
+from desk import REPOSITORY, Desk
 from opsguide.errors import InputError
 from opsguide.guide import scopes
 from stepping import Stepped, stepped
@@ -156,7 +156,6 @@ def test_a_container_is_put_back_to_what_it_was_also_when_the_restore_failed_at_
     assert one.run() is not None
     archive.with_suffix(".away").rename(archive)
     one.close()
-    wait_for(lambda: desk.record().sealed, 30)
     assert (on_disk(lab, 101) / MOTD).read_bytes() == b"spoilt\n"
     assert {e["undo"] for e in desk.record().events("open")} == {"prlctl start 101"}
 
@@ -244,7 +243,6 @@ def test_chosen_is_a_backup_that_this_host_made_lies_in_the_store_and_is_of_this
     one.names["backup_id"] = newer.parent.parent.name
     assert one.again("choose") is None
     one.close()
-    wait_for(lambda: desk.record().sealed, 30)
     assert [c.backup for c in one.names["chosen"]] == [newer.parent.parent.name], "named"
 
 
@@ -287,7 +285,6 @@ def test_a_container_that_was_down_ends_down_and_a_suspended_one_is_left_alone(d
         dump.unlink()
         assert "or no service is to be asked" in str(one.again("safety"))
         one.close()
-        wait_for(lambda: desk.record().sealed, 30)
         assert not desk.record().sent("change")
         assert stepped(desk, BOOK, **{**wish, "mode": "plan"}) is None
         assert stepped(desk, BOOK, **wish, follows=desk.record().intent["run"]) is None, "as planned"
@@ -315,7 +312,6 @@ def test_the_service_is_asked_when_files_differ_and_both_are_seen(desk: Desk, la
     lab.inside("node101", ["systemctl", "start", "nginx"])
     error = one.again("probe")
     one.close()
-    wait_for(lambda: desk.record().sealed, 30)
     assert "./motd: FAILED" in str(vars(error)), "an active service does not hide it"
     assert "'state': 'ok'" in said(desk, "is-active")[-1]
 

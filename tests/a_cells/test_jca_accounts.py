@@ -39,7 +39,7 @@ CHANGES = ("set", "enable", "disable", "add", "remove", "delete", "signout", "cr
 
 
 def given(action: str, login: str = "", **more: Any) -> dict[str, Any]:
-    return {**DONE, "action": action, "login": login, "confirm": login, "panel_wait": "30 s", **more}
+    return {**DONE, "action": action, "login": login, "confirm": login, "panel_wait": "5 min", **more}
 
 
 def people() -> dict[str, Any]:
@@ -77,7 +77,7 @@ def by_hand(lab: Any) -> Iterator[Any]:
         calls = len(lab.api_requests())
 
         def act() -> None:
-            wait_for(lambda: _asked(lab, calls), 30, "the run asks for the list")
+            wait_for(lambda: _asked(lab, calls), 300, "the run asks for the list")
             lab.panel(*words)
 
         threads.append(threading.Thread(target=act))
