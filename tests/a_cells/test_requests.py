@@ -68,6 +68,7 @@ ROUTING_OF_A_HOST = ROUTING | {
     "source device of routes": "VE_ROUTE_SRC_DEV",
     "bonds and VLANs": "/proc/net/bonding/",
     "VLANs of bridges": "bridge vlan",
+    "virtual networks": "prlsrvctl net list -j",
 }
 SOFTWARE = {
     "system": "os-release",
@@ -130,7 +131,8 @@ MIGRATION = {
     "addresses that are written down": "cat /etc/hosts",
     "cron": "/etc/cron.d",
     "firewall": "iptables-save",
-    "packages": "rpm -q vzctl vzkernel prlctl",
+    "packages": "rpm -q vzctl vzkernel prlctl criu",
+    "names of bridges": "prlsrvctl net list -j",
     "processor": "flags /proc/cpuinfo",
     "licence": "prlsrvctl info --license",
     "room on the new host": "ih-02 -- 'LC_ALL=C PATH=$PATH:/usr/sbin:/sbin df -B1M --output=avail /vz",

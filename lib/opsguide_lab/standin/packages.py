@@ -26,8 +26,8 @@ BOOTED = "/run/opsguide-lab/kernel"
 OLD, NEW = "3.10.0-1160.80.1.vz7.191.4", "3.10.0-1160.105.1.vz7.214.3"
 KERNELS = ("vzkernel", "vzkernel-devel")
 INSTALLED = {
-    "libvzctl": "7.0.780-1.vz7", "prlctl": "7.0.203-1.vz7", "vzctl": "7.0.256-1.vz7", "vzkernel": OLD,
-    "vzkernel-devel": OLD, "vzpkg": "7.0.10-1.vz7",
+    "criu": "3.15.4-1.vz7", "libvzctl": "7.0.780-1.vz7", "prlctl": "7.0.203-1.vz7", "vzctl": "7.0.256-1.vz7",
+    "vzkernel": OLD, "vzkernel-devel": OLD, "vzpkg": "7.0.10-1.vz7",
 }  # fmt: skip
 OFFERED = {"libvzctl": "7.0.781-1.vz7", "vzctl": "7.0.257-1.vz7", "vzkernel": NEW, "vzkernel-devel": NEW}
 

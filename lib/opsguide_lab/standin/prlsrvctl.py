@@ -1,6 +1,7 @@
 """Stand-in for prlsrvctl of the opsguide practice platform: NOT the real program.
 
 usage: prlsrvctl info [--license] | set --backup-path PATH | set --backup-storage USER@SERVER | backup [-f|-i]
+       prlsrvctl net list -j
        the state of the licence is that of /etc/vz/licence, ACTIVE without the file
 """
 
@@ -9,6 +10,7 @@ usage: prlsrvctl info [--license] | set --backup-path PATH | set --backup-storag
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 
@@ -35,6 +37,9 @@ def _do(argv: list[str]) -> int:
             print("Backup mode: push")
         state = ct.text_of("/etc/vz/licence").strip() if os.path.exists("/etc/vz/licence") else "ACTIVE"
         print(f'License: state="{state}" type="hypervisor" max_vms=unlimited')
+        return 0
+    if argv == ["net", "list", "-j"]:
+        print(json.dumps([{"Network ID": "Bridged", "Type": "bridged", "Bound To": "eth0", "Bridge": "br0"}]))
         return 0
     if argv[:1] == ["backup"]:
         return backups.save_all(argv[1:])
