@@ -30,7 +30,6 @@ class Mailbox:
     def __init__(self) -> None:
         self.port, self.fault, self.mails, self.logins = 0, "", [], 0
         self.talks: list[str] = []
-        self.release = asyncio.Event()
 
     def messages(self) -> list[EmailMessage]:
         return [message_from_bytes(raw, policy=default) for raw in self.mails]  # type: ignore[misc]
@@ -55,7 +54,7 @@ class Mailbox:
         if self.fault == "cut after":
             server.transport.abort()
         if self.fault == "silent after":
-            await asyncio.sleep(5)
+            await asyncio.Event().wait()
         return f"250 taken as {len(self.mails)}"
 
     def login(self, server: Any, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:

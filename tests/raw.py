@@ -35,7 +35,7 @@ def connected_by_another() -> socket.socket:
     """A connection that another process made: to the broker it is another kernel."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        subprocess.run([sys.executable, "-c", CONNECT], stdin=theirs, check=True, timeout=30)
+        subprocess.run([sys.executable, "-c", CONNECT], stdin=theirs, check=True, timeout=120)
         return socket.socket(fileno=socket.recv_fds(ours, 1, 1)[1][0])
 
 
@@ -72,7 +72,7 @@ class Raw:
         raw = message if isinstance(message, bytes) else json.dumps(message).encode()
         self.socket.sendall(raw + b"\n")
 
-    def answer(self, seconds: float = 60) -> dict[str, Any]:
+    def answer(self, seconds: float = 120) -> dict[str, Any]:
         self.socket.settimeout(seconds)
         try:
             while line := self.stream.readline():
@@ -84,7 +84,7 @@ class Raw:
             self.socket.settimeout(None)
         return {"eof": True}
 
-    def ask(self, message: Any, seconds: float = 60) -> dict[str, Any]:
+    def ask(self, message: Any, seconds: float = 120) -> dict[str, Any]:
         with contextlib.suppress(BrokenPipeError):
             self.send(message)
         return self.answer(seconds)

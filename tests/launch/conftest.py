@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +14,18 @@ from typing import Any
 
 import pytest
 
+from desk import wait_for
+
 NOTEBOOKS = Path(__file__).parent / "notebooks"
+HALT = """\
+import sys, time
+from pathlib import Path
+
+if "ipykernel_launcher" in sys.orig_argv:
+    Path(__file__).with_name("begun").touch()
+    while True:
+        time.sleep(0.02)
+"""
 BINARIES = Path(sys.executable).parent
 PLATFORM = """\
 platform: far
@@ -48,6 +60,11 @@ class Said:
         return json.loads(self.out)
 
 
+def began(record: Path) -> str:
+    intent = record / "intent.json"
+    return json.loads(intent.read_text())["at"] if intent.exists() else ""
+
+
 @dataclass
 class FarDesk:
     """The command line on a platform whose hosts refuse connections."""
@@ -72,16 +89,32 @@ class FarDesk:
 
     def __call__(self, *words: str) -> Said:
         process = self.start(*words)
-        out, err = process.communicate(timeout=120)
+        with process:
+            try:
+                out, err = process.communicate(timeout=300)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
         return Said(process.returncode, out, err)
 
     def folders(self) -> list[Path]:
-        return sorted(self.records.glob("[0-9]*/*/*"))
+        """All records, in the order in which they began."""
+        return sorted(self.records.glob("[0-9]*/*/*"), key=lambda path: (began(path), path))
 
     def write(self, name: str, text: str) -> Path:
         path = self.folder / name
         path.write_text(text)
         return path
+
+
+@pytest.fixture
+def halted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Kernels begin to start and come no further; waits until one has begun."""
+    folder = tmp_path / "halted"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(HALT)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    return lambda: wait_for((folder / "begun").exists, what="a kernel begins to start")
 
 
 @pytest.fixture

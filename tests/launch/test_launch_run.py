@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -143,13 +144,15 @@ def test_quiet_prints_the_verdict_alone(far: FarDesk) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_launcher_that_is_stopped_before_a_run_begins_leaves_nothing(far: FarDesk, number: signal.Signals) -> None:
+def test_a_launcher_that_is_stopped_before_a_run_begins_leaves_nothing(
+    far: FarDesk, halted: Callable[[], None], number: signal.Signals
+) -> None:
     process = far.start(*RUN, "--reason", "x")
-    assert process.stderr
-    assert process.stderr.readline().startswith("starting 06-")
+    halted()
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 5, (out, err)
+    assert err.startswith("starting 06-")
     assert "Traceback" not in err
     assert not far.folders()
 

@@ -32,7 +32,7 @@ class Client(NotebookClient):
         )  # fmt: skip
         self._states, self._stdout, self._stderr = states, stdout, stderr
         self._place: Path | None = None
-        self._size = 0
+        self._size, self._ready = 0, False
         self._task: asyncio.Task[None] | None = None
         self._later = set[Any]()
 
@@ -65,6 +65,7 @@ class Client(NotebookClient):
         try:
             await self.async_start_new_kernel(**start)
             await self.async_start_new_kernel_client()
+            self._ready = True
             for index, cell in enumerate(self.nb.cells):
                 if stop.how or not await self._cell(cell, index, stop):
                     break
@@ -98,10 +99,10 @@ class Client(NotebookClient):
         self._later.add(asyncio.ensure_future(self._interrupt_or_end()))
 
     async def _interrupt_or_end(self) -> None:
-        if self.kc is None or self.km is None:
-            self._end()
-        else:
+        if self._ready and self.km is not None:
             await ensure_async(self.km.interrupt_kernel())
+        else:  # a kernel that still starts would die of it, with words of its own
+            self._end()
 
     def _end(self) -> None:
         kernels.kill(self.km)
