@@ -47,13 +47,26 @@ class Chromium:
             [CHROMIUM, *FLAGS, f"--user-data-dir={self._profile}", "about:blank"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
+        self._line: Any = None
+        self._numbers = itertools.count(1)
+        self.events: list[dict[str, Any]] = []
+        try:
+            self._line = websocket.create_connection(self._page(), timeout=120)
+        except BaseException:
+            self.close()
+            raise
+
+    def _page(self) -> str:
+        """The address of its tab, once it is up."""
         port = self._profile / "DevToolsActivePort"
         wait_for(lambda: port.exists() and len(port.read_text().splitlines()) > 1, what="the browser is up")
         listed = f"http://127.0.0.1:{port.read_text().splitlines()[0]}/json/list"
-        pages = wait_for(lambda: [t for t in json.load(urllib.request.urlopen(listed)) if t["type"] == "page"])
-        self._line = websocket.create_connection(pages[0]["webSocketDebuggerUrl"], timeout=120)
-        self._numbers = itertools.count(1)
-        self.events: list[dict[str, Any]] = []
+
+        def pages() -> list[str]:
+            with urllib.request.urlopen(listed, timeout=120) as answer:
+                return [t["webSocketDebuggerUrl"] for t in json.load(answer) if t["type"] == "page"]
+
+        return wait_for(pages, what="its tab")[0]
 
     def tell(self, method: str, **parameters: Any) -> dict[str, Any]:
         number = next(self._numbers)
@@ -90,9 +103,10 @@ class Chromium:
         if self._process.poll() is None:
             with contextlib.suppress(Exception):
                 self.tell("Browser.close")
-            self._line.close()
+            if self._line:
+                self._line.close()
             try:
-                self._process.wait(60)
+                self._process.wait(60 if self._line else 0)
             except subprocess.TimeoutExpired:
                 os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait(60)
@@ -119,10 +133,14 @@ class Jupyter:
                 [str(BINARIES / "opsguide"), *words], env=self.desk.environment(), stdin=subprocess.DEVNULL,
                 stdout=out, stderr=out, text=True, start_new_session=True,
             )  # fmt: skip
-        found = wait_for(lambda: re.search(r"address: (\S+)\n", self.said()), what="JupyterLab's address")
-        self.address = found[1]
-        self.copy = Path(re.search(r"copy: (\S+)\n", self.said())[1])  # type: ignore[index]
-        wait_for(lambda: "is running at" in self.said(), what="JupyterLab is up")
+        try:
+            found = wait_for(lambda: re.search(r"address: (\S+)\n", self.said()), what="JupyterLab's address")
+            self.address = found[1]
+            self.copy = Path(re.search(r"copy: (\S+)\n", self.said())[1])  # type: ignore[index]
+            wait_for(lambda: "is running at" in self.said(), what="JupyterLab is up")
+        except BaseException:
+            self.close()
+            raise
 
     def said(self) -> str:
         """What it has said up to now."""

@@ -26,7 +26,7 @@ from a_cells import cells as suite_a
 from b_truth import faults as suite_b
 from c_enforcement import routes as suite_c
 from d_wire import faults as suite_d
-from desk import BINARIES, Desk, Record
+from desk import BINARIES, Desk, Record, wait_for
 from h_pages.claims import CLAIMS
 from i_stories.stories import STORIES
 from j_failures.failures import FAILURES
@@ -106,6 +106,7 @@ def desk(tmp_path: Path, lab: Any, request: pytest.FixtureRequest) -> Iterator[D
     wanted = kept.secrets(lab)
     yield made
     made.leave()
+    wait_for(lambda: not _locked_by(made), what="the broker has let go of what its runs had")
     sealed = [record for record in map(Record, made.folders()) if record.sealed]
     request.node.user_properties.append(("records", len(sealed)))
     request.node.user_properties.append(("cells", [cell for record in sealed if (cell := suite_a.cell(record))]))
@@ -126,6 +127,14 @@ def as_built(lab: Any) -> Iterator[None]:
 def _as_built(lab: Any) -> None:
     lab.api_fault("")
     lab.restore()
+
+
+def _locked_by(desk: Desk) -> set[str]:
+    """The runs of this desk that still have an element: the next test would meet a lock."""
+    from opsguide.launch import holding
+
+    runs = {path.name.removesuffix("-unfinished") for path in desk.records.glob("*/*/*")}
+    return runs & {lock.run for lock in holding.locks(Path("/var/lib/opsguide-lab/state")).values()}
 
 
 def _nothing_left() -> None:

@@ -53,9 +53,14 @@ def begin_change(desk: Desk, counter: Counter, *command: str, seconds: float = 6
     return process
 
 
-def kernels_of(pid: int) -> list[int]:
+def children_of(pid: int, what: str = "") -> list[int]:
+    """The processes that this one has started and whose command line has this word."""
     listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
-    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "ipykernel" in line]
+    return [int(line.split()[0]) for line in listed.stdout.splitlines() if what in line]
+
+
+def kernels_of(pid: int) -> list[int]:
+    return children_of(pid, "ipykernel")
 
 
 def gone(pid: int) -> bool:

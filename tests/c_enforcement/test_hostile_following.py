@@ -11,9 +11,11 @@ import pytest
 
 from desk import Desk, Record, wait_for
 from kernels import UNIT
+from opsguide.launch import holding
 from raw import STEPS, Raw
 
 pytestmark = pytest.mark.lab
+STATE = Path("/var/lib/opsguide-lab/state")
 RESTART, ACTIVE = "systemctl restart {service}", "systemctl is-active {service}"
 SAYS_ACTIVE = {"name": "says", "args": ["active"]}
 
@@ -27,7 +29,8 @@ def asked(run: Raw, mode: str = "apply", **parameters: Any) -> dict[str, Any]:
 
 def left(run: Raw) -> None:
     run.close()
-    wait_for(lambda: not list(run.records.glob("*/*/*-unfinished")), 30, "the record is sealed")
+    wait_for(lambda: not list(run.records.glob("*/*/*-unfinished")), what="the record is sealed")
+    wait_for(lambda: not holding.locks(STATE), what="the element is free")
 
 
 def restarted(run: Raw) -> dict[str, Any]:
@@ -171,7 +174,7 @@ def test_a_settling_is_no_run_to_go_on_from_and_names_the_one_that_is(desk: Desk
     run = raw()
     first = asked(run)["done"]["run"]
     left(run)
-    state = State(Path("/var/lib/opsguide-lab/state"))
+    state = State(STATE)
     state.hold(Hold("uh-01", first, "/records/that/are/gone", 9, "systemctl restart x", "now", "x"))
     settled = raw().ask({"do": "resume", "run": first, "found": "not-done", "why": "looked"})
     assert "done" in settled, settled

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from desk import Desk, wait_for
+from launchers import gone
 from opsguide import wire
 from opsguide.broker.state import Hold, State
 from opsguide.errors import InputError
@@ -64,20 +65,16 @@ def test_on_sigterm_running_sessions_go_on_and_new_ones_find_another_broker(runt
     path, records = wire.socket_path(platform_file("lab")), tmp_path / "records"
     first = wire.Client(platform_file("lab"), records, "test")
     os.kill(first.facts["pid"], signal.SIGTERM)
-    wait_for(lambda: not path.exists(), 5, "the name is gone")
+    wait_for(lambda: not path.exists(), what="the name is gone")
     second = wire.Client(platform_file("lab"), records, "test")
     assert second.facts["pid"] != first.facts["pid"]
     assert first.ask({"do": "parameters", "activity": "restarting-processes"})
     first.close()
-    wait_for(lambda: not Path(f"/proc/{first.facts['pid']}/fd").exists() or ended(first.facts["pid"]), 10)
+    wait_for(lambda: gone(first.facts["pid"]), what="the first broker is gone")
     assert path.exists(), "the second broker's socket was taken away by the first"
     assert second.ask({"do": "parameters", "activity": "restarting-processes"})
     os.kill(second.facts["pid"], signal.SIGTERM)
     second.close()
-
-
-def ended(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 @pytest.mark.parametrize("folder", ["/proc", "/dev/null", "/tmp/" + "x" * 90])
@@ -103,7 +100,7 @@ def test_a_client_that_takes_nothing_does_not_hold_up_a_deadline(desk: Desk, raw
         run.step("look")
         given = {"what": {"command": "tail -n {lines} {log}"}, "slots": {"lines": "999999", "log": "/var/log/zz-big"}}
         run.send({"do": "look", "step": "look", **given})
-        wait_for(lambda: desk.record().sealed, 30, "the record is sealed")
+        wait_for(lambda: desk.record().sealed, what="the record is sealed")
         assert [a["state"] for a in desk.record().events("answer")][-1] != "lost"
     finally:
         big.unlink()
@@ -120,8 +117,8 @@ def test_settling_waits_for_a_run_that_goes_on_and_leaves_no_half_record(desk: D
     assert other.ask(ask)["error"]["error"] == "LockedError"
     assert len(desk.folders()) == 1
     run.close()
-    wait_for(lambda: desk.record().sealed, 10)
-    wait_for(lambda: "uh-02" not in holding.locks(state.folder), 10)
+    wait_for(lambda: desk.record().sealed, what="the record is sealed")
+    wait_for(lambda: "uh-02" not in holding.locks(state.folder))
     assert other.ask(ask)["done"]["released"] == ["uh-02"]
     assert "holds nothing" in other.ask(ask)["error"]["words"]
 
@@ -131,12 +128,12 @@ def test_an_orphan_of_another_platform_holds_nothing_here(desk: Desk, raw) -> No
     run = raw()
     run.begin()
     run.close()
-    wait_for(lambda: desk.record().sealed, 10)
+    wait_for(lambda: desk.record().sealed, what="the record is sealed")
     intent = {**desk.record().intent, "platform": {"name": "elsewhere", "practice": False, "digest": ""}}
     orphan = Archive(desk.records).start({k: v for k, v in intent.items() if k not in ("run", "at", "version")})
     orphan.journal.append("send", command=1, step="x", verb="change", on="uh-02", line="x", template="x", slots={})
     orphan.journal.close()
     raw()
-    wait_for(lambda: all(not p.name.endswith("-unfinished") for p in desk.folders()), 5)
+    wait_for(lambda: all(not p.name.endswith("-unfinished") for p in desk.folders()))
     assert not (HOLDS / "uh-02.json").exists()
     assert json.loads((desk.folders()[-1] / "seal.json").read_text())["state"] == "unknown"

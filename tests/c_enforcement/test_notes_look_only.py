@@ -149,7 +149,7 @@ def test_what_was_not_read_in_the_run_is_not_kept(desk: Desk, raw) -> None:
         run.step(step, applies=False)
     assert "was not read in this run" in run.ask({"do": "finish"})["error"]["words"]
     run.close()
-    wait_for(lambda: desk.record().sealed, 30, "the record is sealed")
+    wait_for(lambda: desk.record().sealed, what="the record is sealed")
     assert desk.record().state != "succeeded"
     assert not kept(desk)
 

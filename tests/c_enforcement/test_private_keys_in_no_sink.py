@@ -52,7 +52,7 @@ def test_no_byte_of_a_key_is_in_records_state_output_or_logs(desk: Desk, lab: An
         with pytest.raises(OpsguideError):
             step.look(f"cat {KEY}")
         one.close()
-        wait_for(lambda: desk.record().sealed, 30, "the record is sealed")
+        wait_for(lambda: desk.record().sealed, what="the record is sealed")
     finally:
         lab.restore_certificates("resolver1")
     told = capsys.readouterr()

@@ -53,7 +53,7 @@ class Reboot:
             return done
         asked = {"api": STATUS, "args": {"hdnodeid": "@element"}}
         expect = {"name": "says", "args": [status]}
-        return self.run.ask({"do": "prove", "step": slug, "what": asked, "expect": expect, "within": "20 s"})
+        return self.run.ask({"do": "prove", "step": slug, "what": asked, "expect": expect, "within": "2 min"})
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def reboot(raw: Any, lab: Any) -> Iterator[Any]:
 
 
 def sealed(desk: Desk, which: int = -1) -> Record:
-    wait_for(lambda: desk.folders() and desk.record(which).sealed, 30, "the record is sealed")
+    wait_for(lambda: desk.folders() and desk.record(which).sealed, what="the record is sealed")
     return desk.record(which)
 
 
@@ -87,7 +87,7 @@ def test_a_broker_that_is_killed_while_a_host_reboots_leaves_it_unknown_and_held
     os.kill(broker, signal.SIGKILL)
     with contextlib.suppress(ConnectionError):
         run.run.answer()
-    wait_for(deaf, 10)
+    wait_for(deaf)
     raw()
     record = sealed(desk)
     assert record.state == "unknown"

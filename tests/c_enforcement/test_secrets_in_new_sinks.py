@@ -65,7 +65,7 @@ def test_a_password_in_a_whole_record_is_sent_and_neither_shown_nor_kept(desk, r
     if mode == "apply":
         assert CANARY in [r for r in lab.api_requests() if r["method"].endswith("edithdnode")][-1]["args"]["hdnode"]
     run.close()
-    wait_for(lambda: desk.record().sealed, 30, "the record is sealed")
+    wait_for(lambda: desk.record().sealed, what="the record is sealed")
     assert kept_anywhere(desk) == []
 
 

@@ -119,7 +119,7 @@ def test_a_planned_command_that_a_row_has_is_named_with_its_row() -> None:
 def test_hundreds_of_thousands_of_words_are_held_against_the_table_in_no_time(text: str) -> None:
     start = time.monotonic()
     assert not unlisted.listed(SEED, "user-host", text)
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60
 
 
 # What an action needs, and what no digest is taken of

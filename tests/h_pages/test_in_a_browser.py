@@ -38,7 +38,7 @@ def show(chromium: Chromium, page: Path) -> None:
     chromium.events.clear()
     chromium.go(page.as_uri())
     there = json.dumps(page.as_uri())
-    wait_for(lambda: chromium.script(f"location.href == {there} && document.readyState == 'complete'"), 30, str(page))
+    wait_for(lambda: chromium.script(f"location.href == {there} && document.readyState == 'complete'"), what=str(page))
 
 
 def did(chromium: Chromium) -> dict[str, list[Any]]:
@@ -66,7 +66,7 @@ def test_a_page_that_does_run_and_fetch_is_noticed(chromium: Chromium, tmp_path:
     page = tmp_path / "bad.html"
     page.write_text(f"<!doctype html>{BAD}<img src=x.png><link rel=stylesheet href=y.css>")
     show(chromium, page)
-    wait_for(lambda: any(did(chromium)[name] for name in ("refused", "issues")), 30, "the picture was refused")
+    wait_for(lambda: any(did(chromium)[name] for name in ("refused", "issues")), what="the picture was refused")
     found = did(chromium)
     assert found["said"]
     assert "y.css" in {Path(url).name for url in found["fetched"]}
@@ -94,7 +94,7 @@ def go(chromium: Chromium, jupyter: Jupyter, where: str) -> str:
     return f"{found.scheme}://{found.netloc}/"
 
 
-def there(chromium: Chromium, selector: str, seconds: float = 60) -> Any:
+def there(chromium: Chromium, selector: str, seconds: float = 120) -> Any:
     return wait_for(lambda: chromium.script(f"!!document.querySelector({json.dumps(selector)})"), seconds, selector)
 
 
@@ -123,7 +123,7 @@ def test_a_record_of_hostile_output_in_jupyterlab_runs_nothing_and_asks_nobody_e
     record, before = evil_run(home / "records"), jupyter.kernels()
     own = go(chromium, jupyter, str((record / f"{record.name}.ipynb").relative_to(home)))
     there(chromium, ".jp-NotebookPanel .jp-MarkdownOutput h1")
-    wait_for(lambda: "alert(1)" in text(chromium, ".jp-OutputArea"), 30, "the outputs are shown")
+    wait_for(lambda: "alert(1)" in text(chromium, ".jp-OutputArea"), what="the outputs are shown")
     assert text(chromium, ".jp-MarkdownOutput h1").startswith("FAILED: Restarting Processes on uh-01")
     asked = [event["request"]["url"] for event in chromium.told("Network.requestWillBeSent")]
     assert [url for url in asked if not url.startswith((own, "data:", "blob:"))] == []

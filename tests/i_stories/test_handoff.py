@@ -116,9 +116,13 @@ def test_what_must_hold_is_asked_all_through_it_and_fails_when_it_ends(desk: Des
         "expect": says("daily"),
         "acceptance": True,
     }
-    raw.ask({**ask, "hold": "0.4 s"})
-    held = len(desk.record().sent("look"))
-    assert held > 1
+    for checks in range(1, 6):  # in a time that is too short on a busy machine it is asked once
+        before = len(desk.record().sent("look"))
+        raw.ask({**ask, "hold": f"{0.4 * 3**checks:.1f} s"})
+        held = len(desk.record().sent("look"))
+        if held > before + 1:
+            break
+    assert held > before + 1
 
     def goes() -> None:
         wait_for(lambda: len(desk.record().sent("look")) > held + 1)
@@ -126,14 +130,14 @@ def test_what_must_hold_is_asked_all_through_it_and_fails_when_it_ends(desk: Des
 
     going = threading.Thread(target=goes)
     going.start()
-    raw.ask({**ask, "hold": "1 min"})
+    raw.ask({**ask, "hold": "10 min"}, seconds=300)
     going.join()
     for slug in steps[1:]:
         raw.step(slug, applies=False)
     raw.ask({"do": "finish"})
     raw.close()
     end = desk.record().events("end")[0]
-    assert (end["exit"], end["words"]) == (1, "acceptance test of hand-off x: 1 of 2 not met")
+    assert (end["exit"], end["words"]) == (1, f"acceptance test of hand-off x: 1 of {checks + 1} not met")
 
 
 @pytest.fixture

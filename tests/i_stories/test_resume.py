@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from desk import BINARIES, Desk, wait_for
+from desk import Desk, wait_for
 from kernels import UNIT
+from launchers import OURS, RUN, begin_change, gone, kernels_of, sealed
 from raw import Raw
 
 pytestmark = pytest.mark.lab
-RUN = ("run", "restarting-processes", "--on", "uh-01", "-p", f"service={UNIT}", "-p", "settle=1 s", "--reason", "leak")
 PAIR = ("run", "restarting-processes", "--on", "hcore1", "-p", "service=nginx", "-p", "settle=1 s", "--reason", "leak")
 RESTART, ACTIVE = "systemctl restart {service}", "systemctl is-active {service}"
 SAYS_ACTIVE = {"name": "says", "args": ["active"]}
@@ -115,12 +115,13 @@ def test_it_is_refused_when_another_run_has_changed_the_element_since(desk: Desk
 
 def interrupted(desk: Desk, counter) -> str:
     """A run whose launcher was killed in its change, which came to its end."""
-    counter.slow(2)
-    process = desk.start(str(BINARIES / "opsguide"), *RUN)
-    wait_for(lambda: counter.starts, 30, "the change reached the host")
+    process = begin_change(desk, counter, *OURS, seconds=300)
+    kernels = kernels_of(process.pid)
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
-    wait_for(lambda: desk.folders() and desk.record().sealed, 30, "the record is sealed")
+    wait_for(lambda: all(gone(pid) for pid in kernels), what="the kernels are gone")
+    counter.go()
+    process.communicate(timeout=120)
+    sealed(desk)
     return desk.record().intent["run"]
 
 
@@ -144,19 +145,17 @@ def test_what_no_longer_holds_fails_and_only_running_its_step_again_sends_it(des
     assert counter.starts == 1
     assert "done" in by_hand.step("restart")
     assert "done" in by_hand.verb("change", "restart", RESTART)
-    assert "done" in by_hand.verb("prove", "restart", ACTIVE, expect=SAYS_ACTIVE, within="10 s")
+    assert "done" in by_hand.verb("prove", "restart", ACTIVE, expect=SAYS_ACTIVE, within="1 min")
     assert counter.starts == 2
     by_hand.close()
 
 
 def crashed(desk: Desk, counter) -> str:
     """A run whose broker was killed in its change: nobody knows."""
-    counter.slow(30)
-    process = desk.start(str(BINARIES / "opsguide"), *RUN)
-    wait_for(lambda: counter.starts, 30, "the change reached the host")
+    process = begin_change(desk, counter, *OURS, seconds=300)
     os.kill(desk.record().intent["broker"]["pid"], signal.SIGKILL)
     counter.go()
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert process.returncode == 5
     desk("verify", "last")
     assert desk.record().state == "unknown"
@@ -175,7 +174,7 @@ def test_after_a_crash_it_is_settled_first_and_what_was_said_is_believed(desk, c
     assert held.code == 5, held
     assert "--found done|not-done" in held.out
     assert desk("resume", run, "--found", found, "--why", "looked at its process").code == 0
-    wait_for(lambda: counter.lab.inside("uh-01", ["systemctl", "is-active", UNIT]).stdout.strip() == "active", 20)
+    wait_for(lambda: counter.lab.inside("uh-01", ["systemctl", "is-active", UNIT]).stdout.strip() == "active")
     counter.slow(0)
     before = counter.starts
     done = desk("resume", run)

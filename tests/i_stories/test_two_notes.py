@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from desk import REPOSITORY, Desk
+from desk import REPOSITORY, Desk, wait_for
 from opsguide.record import register
 from opsguide.record.archive import Archive
 from opsguide.record.seal import seal
@@ -153,6 +153,8 @@ def test_maintenance_that_no_row_lists_is_asked_for_and_its_confirmation_is_kept
     assert desk("handoff", "send", number, "--to-file", str(tmp_path / "out")).code == 0
     assert desk("handoff", "confirm", number, "--ticket", "Z-1", "--what", "yes").code == 2, "by nobody"
     lab.inside("hcore1", ["systemd-run", "--unit=opsguide-note", "/bin/false"])
+    failed = ["systemctl", "is-failed", "opsguide-note"]
+    wait_for(lambda: lab.inside("hcore1", failed).returncode == 0, what="the unit has failed")
     try:
         failed = desk("handoff", "confirm", number, "--ticket", "Z-1", "--by", "A. Support", "--what", "yes")
         assert failed.code == 1, "it is not what they judged any more"

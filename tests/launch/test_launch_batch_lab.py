@@ -10,7 +10,6 @@ import select
 import signal
 import subprocess
 import termios
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import pytest
 
 from desk import BINARIES, REPOSITORY, Desk, lines, wait_for
 from kernels import UNIT, Counter, counted
+from launchers import children_of
 
 HEAD = "activity,element,service,settle,reason\n"
 
@@ -92,9 +92,11 @@ def test_a_gate_that_is_not_passed_keeps_the_next_wave_from_starting(desk: Desk,
     assert process.stderr
     while "pause" not in (said := process.stderr.readline()):
         assert said, "no pause"
+    process.send_signal(signal.SIGSTOP)
     lab.inside("uh-01", ["systemctl", "stop", UNIT])
+    process.send_signal(signal.SIGCONT)
     try:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         assert process.returncode == 1, (out, err)
         assert "gate of row 1 NOT passed" in err
         assert [row["state"] for row in told(desk)["rows"]] == ["succeeded", "not-run"]
@@ -129,11 +131,14 @@ def test_a_planted_failure_stops_the_batch_and_retry_runs_what_did_not_end_well(
 def test_ctrl_c_lets_the_change_come_to_its_end_and_starts_nothing_more(
     desk: Desk, tmp_path: Path, counter: Counter
 ) -> None:
-    counter.slow(3)
+    counter.slow(300)
     process = desk.start(str(BINARIES / "opsguide"), "batch", str(sheet(tmp_path, "uh-01", "uh-02")), "--json")
-    wait_for(lambda: counter.starts == 1, 60)
+    wait_for(lambda: counter.starts == 1)
+    (row,) = children_of(process.pid)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    wait_for(lambda: "interrupt: " in Path(f"/proc/{row}/fd/2").read_text(), what="the row has heard of it")
+    counter.go()
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 5, (out, err)
     answer = json.loads(out)
     assert (answer["state"], answer["exit"]) == ("interrupted", 5)
@@ -148,9 +153,9 @@ def test_ctrl_c_lets_the_change_come_to_its_end_and_starts_nothing_more(
 def test_the_record_of_a_killed_batch_is_closed_with_the_truth_when_its_rows_have_ended(
     desk: Desk, tmp_path: Path, counter: Counter
 ) -> None:
-    counter.slow(60)
+    counter.slow(300)
     process = desk.start(str(BINARIES / "opsguide"), "batch", str(sheet(tmp_path, "uh-01", "uh-02")))
-    wait_for(lambda: counter.starts == 1, 60)
+    wait_for(lambda: counter.starts == 1)
     process.kill()
     process.communicate()
     early = desk("batches", "--json")
@@ -158,7 +163,7 @@ def test_the_record_of_a_killed_batch_is_closed_with_the_truth_when_its_rows_hav
     assert "still goes on" in early.err
     assert desk("verify", "--all").code == 0
     counter.go()
-    wait_for(lambda: told(desk)["state"] != "running", 60)
+    wait_for(lambda: told(desk)["state"] != "running")
     found = told(desk)
     assert (found["state"], found["exit"]) == ("interrupted", 5)
     assert [(row["state"], row["exit"]) for row in found["rows"]] == [("succeeded", 0), ("not-run", None)]
@@ -174,7 +179,7 @@ def on_a_terminal(desk: Desk, words: list[str], answers: str = "", columns: int 
     termios.tcsetwinsize(slave, (24, columns))
     process = subprocess.Popen(words, env=desk.environment(), stdin=slave, stdout=slave, stderr=slave, cwd=REPOSITORY)
     os.close(slave)
-    said, silent, last = b"", 0.0, time.monotonic()
+    said = b""
     while True:
         if select.select([master], [], [], 0.1)[0]:
             try:
@@ -183,15 +188,11 @@ def on_a_terminal(desk: Desk, words: list[str], answers: str = "", columns: int 
                 break
             if not piece:
                 break
-            if b"starts" in said:
-                silent = max(silent, time.monotonic() - last)
-            said, last = said + piece, time.monotonic()
+            said += piece
             if answers and b"[y/N]" in piece:
                 os.write(master, answers.encode())
     os.close(master)
-    code = process.wait(timeout=60)
-    assert silent < 3, f"silent for {silent} s while a row ran"
-    return code, said.decode("utf-8", "replace")
+    return process.wait(timeout=120), said.decode("utf-8", "replace")
 
 
 def test_on_a_terminal_the_lines_are_redrawn_and_tell_wave_row_and_seconds(desk: Desk, tmp_path: Path) -> None:
@@ -200,7 +201,8 @@ def test_on_a_terminal_the_lines_are_redrawn_and_tell_wave_row_and_seconds(desk:
     code, said = on_a_terminal(desk, words)
     assert code == 0, said
     assert re.search(r"\[#*-*\] 0 of 2 rows  wave 1 of 1, no error", said)
-    assert re.search(r"  1  restarting-processes on uh-01 +\d+ s  \S", said)
+    seconds = set(re.findall(r"  1  restarting-processes on uh-01 +(\d+) s  \S", said))
+    assert len(seconds) > 2, "it is not silent while a row runs"
     assert re.search(r"  2  restarting-processes on uh-02 +\d+ s  \S", said)
     assert "\x1b[3A" in said, "three lines are written over"
     drawn = [line for line in said.replace("\r", "").split("\n") if re.search(r"^ +\d  restarting", line)]

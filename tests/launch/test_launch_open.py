@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -44,23 +45,22 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     work = Path(tempfile.mkdtemp(dir=work_folder()))
     process = far.start("open", "06", "--on", "uh-01", "--no-browser", "--work", str(work))
     assert process.stderr
-    for line in process.stderr:
-        if found := ADDRESS.search(line):
-            assert found[2].endswith("06-restarting-processes-uh-01.ipynb")
-            break
-    else:
-        pytest.fail("JupyterLab told no address")
     try:
+        found = next(found for line in process.stderr if (found := ADDRESS.search(line)))
+        assert found[2].endswith("06-restarting-processes-uh-01.ipynb")
         wait_for(int(found[1]))
         yield Lab(process, int(found[1]), found[2], found[3], work / "06-restarting-processes-uh-01.ipynb")
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=60)
+        process.kill()
+        process.communicate()
         shutil.rmtree(work)
 
 
 def wait_for(port: int) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         try:
             return socket.create_connection(("127.0.0.1", port), 1).close()
@@ -73,7 +73,7 @@ def asked(port: int, path: str, token: str = "", body: dict[str, Any] | None = N
     headers = {"Content-Type": "application/json", **({"Authorization": f"token {token}"} if token else {})}
     content = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", content, headers)
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         return json.loads(answer.read())
 
 
@@ -114,7 +114,7 @@ def test_jupyterlab_is_reached_by_its_user_alone(jupyter: Lab) -> None:
     listening = subprocess.run(["ss", "-H", "-l", "-t", "-n", "-p"], capture_output=True, text=True, check=True).stdout
     own = [line.split()[3] for line in listening.splitlines() if f"pid={process.pid}," in line]
     assert own == [f"127.0.0.1:{port}"]
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/lab?token={token}", timeout=20) as page:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/lab?token={token}", timeout=120) as page:
         assert '"news": {"disabled": true}' in page.read().decode(), "it would fetch news from the network"
     kernel = asked(port, "/api/kernels", token, {"name": "python3"})
     environment = dict(

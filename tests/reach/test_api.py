@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -77,7 +76,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def api(server: Server) -> PlatformApi:
-    return PlatformApi(server.url, TOKEN, 5.0)
+    return PlatformApi(server.url, TOKEN, 60.0)
 
 
 def test_a_call_is_a_post_form_with_the_token_in_its_body(server: Server, api: PlatformApi) -> None:
@@ -96,7 +95,7 @@ def test_a_call_is_a_post_form_with_the_token_in_its_body(server: Server, api: P
             },
         )
     ]
-    assert 0 < answer.seconds < 5
+    assert 0 < answer.seconds < 60
 
 
 def test_http_200_is_not_success(server: Server, api: PlatformApi) -> None:
@@ -156,11 +155,11 @@ def test_half_an_answer_or_none_leaves_the_call_in_doubt(server: Server, api: Pl
 
 def test_a_server_that_hangs_is_left_at_the_deadline(server: Server, api: PlatformApi) -> None:
     release = threading.Event()
-    server.answer = lambda handler: release.wait(10) and None
+    server.answer = lambda handler: release.wait(120) and None
     answer = api.call("a.b.C", timeout=0.5)
     release.set()
     assert (answer.outcome, answer.result) == ("timeout", None)
-    assert 0.4 < answer.seconds < 5
+    assert 0.4 < answer.seconds < 60
     assert "may take effect" in answer.note
 
 
@@ -177,7 +176,7 @@ def test_a_server_that_drips_is_left_at_the_deadline_too(server: Server, api: Pl
     answer = api.call("a.b.C", timeout=0.6)
     release.set()
     assert answer.outcome == "timeout"
-    assert answer.seconds < 5
+    assert answer.seconds < 60
 
 
 def test_an_answer_cut_in_its_middle_is_lost(server: Server, api: PlatformApi) -> None:
@@ -200,18 +199,18 @@ def test_a_connection_cut_before_the_answer_is_lost(server: Server, api: Platfor
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1", "http://no-such-host.invalid", "https://127.0.0.1:1"])
 def test_a_platform_that_is_not_there_is_unreachable(address: str) -> None:
     with pytest.raises(UnreachableError, match="cannot be reached") as refused:
-        PlatformApi(address, TOKEN, 5).call("a.b.C")
+        PlatformApi(address, TOKEN, 60).call("a.b.C")
     assert "nothing was sent" in refused.value.next
 
 
 def test_a_server_without_tls_gets_no_token(server: Server) -> None:
     with pytest.raises(UnreachableError):
-        PlatformApi(server.url.replace("http:", "https:"), TOKEN, 5).call("a.b.C")
+        PlatformApi(server.url.replace("http:", "https:"), TOKEN, 60).call("a.b.C")
     assert server.requests == []
 
 
 def test_the_token_is_in_no_error_address_or_picture(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    api = PlatformApi("http://127.0.0.1:1", TOKEN, 1)
+    api = PlatformApi("http://127.0.0.1:1", TOKEN, 60)
     with pytest.raises(UnreachableError) as refused:
         api.call("a.b.C")
     cause: BaseException | None = refused.value
@@ -247,16 +246,17 @@ def test_a_proxy_in_the_environment_is_not_used(
 
 
 def test_calls_at_once_do_not_wait_for_each_other(server: Server, api: PlatformApi) -> None:
-    def slowly(handler: BaseHTTPRequestHandler) -> None:
-        time.sleep(0.5)
+    all_are_there = threading.Barrier(5)
+
+    def together(handler: BaseHTTPRequestHandler) -> None:
+        all_are_there.wait(60)
         says({"result": 0})(handler)
 
-    server.answer = slowly
-    begun = time.monotonic()
+    server.answer = together
     threads = [threading.Thread(target=api.call, args=("a.b.C",)) for _ in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert time.monotonic() - begun < 2.2
+    assert not all_are_there.broken
     assert len(server.requests) == 5

@@ -40,7 +40,7 @@ def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def run(shell: str, line: str, env: dict[str, str]) -> list[bytes]:
-    done = subprocess.run([shell, "-c", line], env=env, capture_output=True, timeout=20, check=False)
+    done = subprocess.run([shell, "-c", line], env=env, capture_output=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     return done.stdout.split(b"\0")[:-1]
 
@@ -81,7 +81,7 @@ def test_an_interactive_shell_expands_nothing_in_the_line_on_the_screen(stand_in
     line = remote_line(["printf", value])
     typed = f"echo before\n{shown_line('/c', 'uh-01', line)}\n".encode()
     shell = ["bash", "--norc", "--noprofile", "-i"]
-    done = subprocess.run(shell, input=typed, env=stand_ins, capture_output=True, timeout=20, check=False)
+    done = subprocess.run(shell, input=typed, env=stand_ins, capture_output=True, timeout=120, check=False)
     assert done.stdout == b"before\n" + b"".join(b"%b\0" % a for a in encoded(["-F", "/c", "uh-01", "--", line]))
 
 
