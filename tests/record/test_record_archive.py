@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from opsguide.errors import InputError, StoreError
+from opsguide.errors import InputError, StoreError, TamperedError
 from opsguide.record import journal
 from opsguide.record.archive import Archive
 from opsguide.record.ledger import Ledger
 from opsguide.record.orphans import close_orphan
+from opsguide.record.seal import seal
 from opsguide.record.summary import summary
 from opsguide.record.verify import verify
 from record import sample
@@ -66,6 +67,24 @@ def test_a_summary_tells_a_listing_what_it_needs(tmp_path):
     assert (found["run"], found["state"], found["exit"], found["commands"]) == (run.run, "failed", 1, 3)
     assert (found["activity"], found["element"], found["person"]) == ("restarting-processes", "uh-01", "Anna Berg")
     assert found["open"] == ["OPEN  uh-01: nginx is drained"]
+
+
+def test_a_seal_that_does_not_fit_the_journal_beside_it_is_not_taken_into_the_ledger(tmp_path):
+    other, run = sample.sealed(tmp_path), sample.begin(tmp_path)
+    (run.path / "seal.json").write_bytes((other / "seal.json").read_bytes())
+    with pytest.raises(TamperedError, match="does not fit the journal"):
+        seal(run, "succeeded", 0, "")
+    assert [entry["type"] for entry in Ledger(tmp_path).read().entries] == ["intent", "seal", "intent"]
+    assert run.path.exists()
+
+
+def test_a_run_is_not_sealed_over_a_folder_of_its_name(tmp_path):
+    run = sample.begin(tmp_path)
+    final = run.path.with_name(run.run)
+    final.mkdir()
+    with pytest.raises(TamperedError, match="same run id"):
+        seal(run, "succeeded", 0, "")
+    assert (run.path.exists(), list(final.iterdir())) == (True, [])
 
 
 FULL = """

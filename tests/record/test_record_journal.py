@@ -131,6 +131,25 @@ def test_a_broken_chain_is_never_written_on(tmp_path):
         journal.read(run.path)
 
 
+def test_nothing_is_added_to_a_journal_that_somebody_else_wrote_to(tmp_path):
+    run = sample.begin(tmp_path)
+    with (run.path / "events.jsonl").open("ab") as stream:
+        stream.write(b'{"type": "note", "words": "forged"}\n')
+    changed = (run.path / "events.jsonl").read_bytes()
+    with pytest.raises(StoreError, match="not as it was left"):
+        run.journal.append("note", words="on it goes")
+    assert (run.path / "events.jsonl").read_bytes() == changed
+
+
+def test_a_run_with_another_ones_intent_is_not_written_on(tmp_path):
+    run, other = sample.begin(tmp_path), sample.begin(tmp_path)
+    run.journal.close()
+    (run.path / "intent.json").write_bytes((other.path / "intent.json").read_bytes())
+    (run.path / "events.jsonl").write_bytes((other.path / "events.jsonl").read_bytes())
+    with pytest.raises(TamperedError, match="does not belong to this run"):
+        Archive(tmp_path).reopen(run.path)
+
+
 FULL = """
 import resource, sys
 from pathlib import Path

@@ -69,3 +69,14 @@ def test_a_ledger_of_many_lines_is_appended_to_by_its_end(tmp_path):
         ledger.append("intent", f"run-{number}", "d" * 64)
     assert json.loads(ledger.path.read_bytes().splitlines()[-1])["seq"] == 499
     assert not ledger.read().fault
+
+
+@pytest.mark.parametrize("last", [b'{"seq": "1"}', b'{"type": "seal"}', b"[]", b"7"])
+def test_nothing_is_added_to_a_ledger_whose_last_line_cannot_be_read(tmp_path, last):
+    ledger = Ledger(tmp_path)
+    ledger.append("intent", "run-0", "d" * 64)
+    changed = ledger.path.read_bytes() + last + b"\n" + (b"" if last.startswith(b"{") else b"{}\n")
+    ledger.path.write_bytes(changed)
+    with pytest.raises(TamperedError, match="last line"):
+        ledger.append("intent", "run-1", "d" * 64)
+    assert ledger.path.read_bytes() == changed

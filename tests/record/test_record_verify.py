@@ -274,6 +274,27 @@ def copied_a_run_under_a_new_name(root):
     return path.name[:-8] + "0123abcd", "ledger.jsonl"
 
 
+def moved_a_run_into_another_month(root):
+    path = folder(root, 0)
+    (root / "1999/01").mkdir(parents=True)
+    path.rename(root / "1999/01" / path.name)
+    return 0, path.name
+
+
+def put_in_a_whole_run_from_elsewhere_that_is_about_to_get_its_name(root):
+    path = sample.sealed(root / "elsewhere")
+    path.rename(folder(root, 0).with_name(path.name + "-unfinished"))
+    shutil.rmtree(root / "elsewhere")
+    return path.name, "ledger.jsonl"
+
+
+def replaced_a_file_of_output_by_a_link(root):
+    path = folder(root, 1) / "output/c0001.out"
+    path.rename(root / "real.out")
+    path.symlink_to(root / "real.out")
+    return 1, "output/c0001.out"
+
+
 def put_an_unfinished_twin_beside_a_run(root):
     path = folder(root, 0)
     shutil.copytree(path, path.with_name(path.name + "-unfinished"))
@@ -294,7 +315,8 @@ ATTACKS = [
     repeated_an_event, removed_an_event, added_an_event, added_a_file, added_a_file_of_output, added_a_folder,
     removed_a_file, removed_the_seal, replaced_a_file_by_a_link, replaced_a_file_by_a_pipe, replaced_a_run_by_a_link,
     back_to_unfinished, copied_a_run_under_a_new_name, copied_a_run_into_another_month,
-    put_an_unfinished_twin_beside_a_run,
+    put_an_unfinished_twin_beside_a_run, moved_a_run_into_another_month, replaced_a_file_of_output_by_a_link,
+    put_in_a_whole_run_from_elsewhere_that_is_about_to_get_its_name,
 ]  # fmt: skip
 
 
@@ -307,6 +329,73 @@ def test_the_first_bad_record_is_named(root, attack):
     assert (found.run, found.first_bad) == (names[where] if isinstance(where, int) else where, what)
     assert found.words
     assert not shell_says_ok(root)
+
+
+def found_with(path: Path, entries: list[dict], **digests: str) -> tuple[str, str]:
+    """The verdict where the ledger names these digests: its lines were mended as well."""
+    said = [{**entry, "digest": digests.get(entry["type"], entry["digest"])} for entry in entries]
+    refs = Archive(path.parents[2]).runs()
+    found = check_run(path.name, refs, said)
+    return found.verdict, found.first_bad
+
+
+@pytest.mark.parametrize(
+    ("said", "first_bad"),
+    [
+        ({"run": "20261123T100000Z-another-uh-01-0123abcd"}, "seal.json"),
+        ({"files": []}, "seal.json"),
+        ({"version": 2}, "seal.json"),
+        ({"state": "failed"}, "events.jsonl line 11"),
+        ({"exit": 1}, "events.jsonl line 11"),
+        ({"events": 10}, "events.jsonl line 11"),
+        ({"last": "0" * 64}, "events.jsonl line 11"),
+    ],
+)
+def test_a_seal_that_says_otherwise_than_its_record_is_caught_though_the_ledger_names_it(tmp_path, said, first_bad):
+    path = sample.sealed(tmp_path)
+    entries = Archive(tmp_path).ledger.read().entries
+    assert found_with(path, entries) == ("OK", "")
+    seal = json.loads((path / "seal.json").read_text())
+    sample.overwrite(path / "seal.json", durable.json_file({**seal, **said}))
+    named = durable.file_digest(path / "seal.json")
+    assert found_with(path, entries, seal=named) == ("TAMPERED", first_bad)
+
+
+def test_an_intent_of_another_run_is_caught_though_the_ledger_names_it(tmp_path):
+    path = sample.sealed(tmp_path)
+    edit(path / "intent.json", (path.name.encode(), b"20261123T100000Z-another-uh-01-0123abcd"))
+    named = durable.file_digest(path / "intent.json")
+    assert found_with(path, Archive(tmp_path).ledger.read().entries, intent=named) == ("TAMPERED", "intent.json")
+
+
+@pytest.mark.parametrize("order", ["s", "si", "iss", "is?", "ii"])
+def test_a_ledger_that_names_a_run_otherwise_than_once_each_is_caught(tmp_path, order):
+    path = sample.sealed(tmp_path)
+    intent, seal = Archive(tmp_path).ledger.read().entries
+    named = {"i": intent, "s": seal, "?": {**seal, "type": "witness"}}
+    assert found_with(path, [named[one] for one in order]) == ("TAMPERED", "ledger.jsonl")
+
+
+def test_a_run_that_has_begun_and_is_not_in_the_ledger_is_not_called_unfinished(root):
+    run = sample.begin(root)
+    cut = lines(root / "ledger.jsonl")[:-1]
+    sample.overwrite(root / "ledger.jsonl", b"".join(cut))
+    found = first_bad(verify(root))
+    assert (found.run, found.first_bad) == (run.run, "ledger.jsonl")
+    (run.path / "events.jsonl").write_bytes(b"")
+    assert first_bad(verify(root)) is None, "nothing was sent yet"
+
+
+def test_an_unfinished_run_whose_intent_was_changed_and_its_journal_mended_is_caught(root):
+    run = sample.begin(root)
+    edit(run.path / "intent.json", (b"Anna Berg", b"Otto Berg"))
+    event = {
+        **json.loads((run.path / "events.jsonl").read_text()),
+        "prev": durable.file_digest(run.path / "intent.json"),
+    }
+    (run.path / "events.jsonl").write_bytes(durable.json_line(event) + b"\n")
+    found = first_bad(verify(root))
+    assert (found.run, found.first_bad) == (run.run, "intent.json")
 
 
 @pytest.mark.parametrize("name", ["intent.json", "events.jsonl", "seal.json", "report.html", "*.ipynb"])
