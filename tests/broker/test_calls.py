@@ -41,6 +41,23 @@ def test_without_a_related_host_nothing_is_bound(tmp_path: Path) -> None:
             bound(tmp_path, word, names=())
 
 
+@pytest.mark.parametrize("word", ["@elements", "@Element", "@", "@ctid", "@handed"])
+def test_a_word_that_nobody_binds_is_refused(tmp_path: Path, word: str) -> None:
+    with pytest.raises(InputError, match="is not bound"):
+        bound(tmp_path, word)
+
+
+@pytest.mark.parametrize(
+    ("element", "word", "lacks"), [("uh-02", "@element", "platform id"), ("ih-01", "@env", "environment")]
+)
+def test_what_the_inventory_does_not_tell_is_not_sent_as_nothing(
+    tmp_path: Path, element: str, word: str, lacks: str
+) -> None:
+    lab = platform(tmp_path)
+    with pytest.raises(InputError, match=f"gives no {lacks} for {element}"):
+        calls.argument(calls.Binding(lab, lab.element(element), []), word, str)
+
+
 def answer(*records: dict[str, Any]) -> str:
     return json.dumps({"result": 0, "array": list(records)})
 

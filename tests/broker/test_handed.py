@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -155,15 +156,17 @@ def test_names_of_machines_stay_readable_and_keys_do_not(command: str, secret: s
 class Platform:
     """Sends nothing: answers with what it is told that the platform lists, and with one command."""
 
-    def __init__(self, *hosts: dict[str, Any], command: str = COMMAND) -> None:
-        self.hosts, self.command = list(hosts), command
+    def __init__(self, *hosts: dict[str, Any], command: str = COMMAND, refuses: str = "") -> None:
+        self.hosts, self.command, self.refuses = list(hosts), command, refuses
+        self.cancel, self.runbook = threading.Event(), "01.ipynb"
         self.asked: list[str] = []
         self.learned: set[str] = set()
 
     def send(self, command: Command) -> Seen:
         self.asked.append(command.target.template.rpartition(".")[2])
         body = {"array": self.hosts} if self.asked[-1] == "GetHosts" else {"value": self.command}
-        return Seen("ok", 0, raw=json.dumps({"result": 0, **body}).encode())
+        state = "failed" if self.asked[-1] == self.refuses else "ok"
+        return Seen(state, 0, raw=json.dumps({"result": 0, **body}).encode())
 
     def learn(self, label: str, parts: set[str]) -> None:
         self.learned |= parts
@@ -213,3 +216,11 @@ def test_nothing_is_asked_for_while_the_platform_lists_the_host_or_its_address(t
 def test_an_answer_without_a_command_sends_nothing(tmp_path: Path) -> None:
     with pytest.raises(FailedError, match="no command of one line"):
         filled(tmp_path, Platform(command="two\nlines, and this is long enough"))
+
+
+@pytest.mark.parametrize("method", ["GetHosts", "GetAddHostCmd"])
+def test_a_platform_that_does_not_answer_well_sends_nothing(tmp_path: Path, method: str) -> None:
+    world = Platform(refuses=method)
+    with pytest.raises(FailedError, match="the look failed"):
+        filled(tmp_path, world)
+    assert world.asked[-1] == method

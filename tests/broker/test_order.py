@@ -180,6 +180,45 @@ def test_a_run_does_not_finish_after_a_failed_step(steps: Steps) -> None:
         steps.all_done()
 
 
+def test_a_step_whose_change_is_unknown_is_not_run_again_in_this_run(steps: Steps) -> None:
+    step = steps.start("look", True)
+    steps.fail("change")
+    step.unknown = True
+    with pytest.raises(RefusedError, match="sent a change that is unknown"):
+        steps.start("look", True)
+    with pytest.raises(RefusedError, match="sent a change that is unknown"):
+        steps.start("look", False)
+
+
+def test_what_has_failed_is_owed_until_it_ends_well(steps: Steps) -> None:
+    steps.start("look", True)
+    steps.fail("look", ("look", "uh-01"), "ssh uh-01 -- df")
+    steps.start("look", True)
+    with pytest.raises(FailedError, match="has not ended well since") as refused:
+        steps.start("drain", True)
+    assert refused.value.command == "ssh uh-01 -- df"
+    step = steps.start("look", True)
+    step.owed.clear()
+    done(steps, "drain")
+
+
+def test_a_change_is_proved_on_each_element_that_it_changed(steps: Steps) -> None:
+    step = steps.start("look", True)
+    step.changed("uh-01", "ssh uh-01 -- restart")
+    step.changed("uh-02", "ssh uh-02 -- restart")
+    step.proved("uh-02")
+    step.proved("ih-01")
+    with pytest.raises(FailedError, match="did not prove it"):
+        steps.start("drain", True)
+    step = steps.start("look", True)
+    step.proved("uh-01")
+    done(steps, "drain")
+
+
+def test_one_step_is_after_another_in_the_scopes_order_and_an_unknown_one_after_none(steps: Steps) -> None:
+    assert [steps.is_after(slug, "drain") for slug in (*SLUGS, "polish")] == [False, False, True, True, False]
+
+
 class AnyOrder(RuleBasedStateMachine):
     """A notebook whose cells are run in any order, with failures anywhere."""
 

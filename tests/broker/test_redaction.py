@@ -252,7 +252,7 @@ def test_a_very_long_line_is_never_cut_within_a_secret(away: int) -> None:
     assert shown.replace("[hidden: t]", "") == first
 
 
-@pytest.mark.parametrize("size", [70_000, 200_000, 1_500_000])
+@pytest.mark.parametrize("size", [70_000, 200_000, 2_600_000])
 @pytest.mark.parametrize("start", ["password = ", "x token=", "-----BEGIN PRIVATE KEY-----", "s3cr3t-value"])
 def test_a_very_long_value_is_hidden_whole(start: str, size: int) -> None:
     content = (start + "Qq9" * (size // 3) + "\nnext\n").encode()
@@ -261,6 +261,15 @@ def test_a_very_long_value_is_hidden_whole(start: str, size: int) -> None:
         assert "Qq9" not in shown
     assert "s3cr3t" not in shown
     assert "next" in shown or start.startswith("-----BEGIN")
+
+
+@pytest.mark.parametrize("size", [200_000, 2_600_000])
+def test_a_private_key_that_goes_on_after_a_very_long_line_is_hidden_to_its_end(size: int) -> None:
+    key = "-----BEGIN PRIVATE KEY-----" + "Qq9" * (size // 3) + "\nQq9\n-----END PRIVATE KEY-----"
+    content = f"{key}\nnext\n".encode()
+    shown = streamed([content[i : i + 32768] for i in range(0, len(content), 32768)], PLAIN)
+    assert "Qq9" not in shown
+    assert shown.endswith("-----END PRIVATE KEY-----\nnext\n")
 
 
 def test_a_very_long_line_of_a_private_key_is_hidden() -> None:

@@ -209,7 +209,8 @@ class Lines:
             self._mute, cut = True, len(self._open)
         self._patience = LONGEST_LINE
         piece, self._open = self._open[:cut], self._open[cut:]
-        return "[hidden: a long line]" if self._mute else self._shown(piece)
+        shown = self._shown(piece)
+        return "[hidden: a long line]" if self._mute else shown
 
     def _unmute(self) -> None:
         """Drop the rest of a line that had to be hidden whole."""
