@@ -10,6 +10,7 @@ import pytest
 
 from broker.fakes import grounds, platform
 from opsguide.broker.order import Step
+from opsguide.broker.paths import refuse_others
 from opsguide.broker.targets import targets
 from opsguide.broker.transit import Command, Seen
 from opsguide.broker.work import Work
@@ -67,6 +68,40 @@ def test_a_path_of_which_nobody_says_where_it_leads_is_refused(tmp_path: Path, h
     host.exit = 1
     with pytest.raises(RefusedError, match="cannot be asked"):
         held(tmp_path, host, "uploader-configuration", "hcore1", SAMPLE, ["hcore1"], sample=PATH, **GIVEN)
+
+
+@pytest.mark.parametrize("path", ["/etc/shadow", "/root/.ssh/id_ed25519"])
+def test_a_path_that_may_hold_a_secret_is_refused_before_anything_is_asked(
+    tmp_path: Path, host: Host, path: str
+) -> None:
+    with pytest.raises(RefusedError, match="may hold a secret"):
+        held(tmp_path, host, "uploader-configuration", "hcore1", SAMPLE, ["hcore1"], sample=path, **GIVEN)
+    assert host.asked == []
+
+
+@pytest.mark.parametrize(("path", "says"), [
+    ("/etc/shadow", "belongs to Managing OS User Accounts"), ("/opt/nobody.conf", "is not a file of"),
+    ("/vz/root/101/etc/hosts", "leads into a container"),
+])  # fmt: skip
+def test_a_path_that_is_not_this_activitys_is_refused_before_anything_is_asked(
+    tmp_path: Path, host: Host, path: str, says: str
+) -> None:
+    run = grounds(platform(tmp_path), "uh-01", "file-access-settings", path="/etc/hosts", user="daemon")
+    with pytest.raises(RefusedError, match=says):
+        refuse_others(run, path, asked=False)
+    if says != "is not a file of":
+        with pytest.raises(RefusedError, match=says):
+            refuse_others(run, path, asked=True)
+
+
+@pytest.mark.parametrize(("leads", "says"), [("/etc/shadow", "belongs to"), ("/vz/root/101/etc/x", "into a container")])
+def test_a_path_that_leads_to_what_is_not_this_activitys_is_refused(
+    tmp_path: Path, host: Host, leads: str, says: str
+) -> None:
+    host.leads = leads
+    more = {"path": "/var/log/messages", "user": "daemon"}
+    with pytest.raises(RefusedError, match=says):
+        held(tmp_path, host, "file-access-settings", "uh-01", "stat -c '%a %U %G %h %F %n' {path}", ["uh-01"], **more)
 
 
 @pytest.mark.parametrize("leads", ["/etc/shadow", "/root/.ssh/id_ed25519"])

@@ -83,6 +83,14 @@ def test_a_crash_frees_the_lock(state: State, other: subprocess.Popen[str], how:
     state.lock(["uh-01", "uh-02"], ME).free()
 
 
+def test_a_lock_tells_its_newest_holder_and_no_other(state: State) -> None:
+    state.lock(["uh-01"], {**ME, "note": "a long one that was written before"}).free()
+    locks = state.lock(["uh-01"], ME)
+    assert holder(state, "uh-01") == ("r1", "Anna Berg")
+    assert json.loads((state.folder / "locks" / "uh-01.lock").read_text()) == ME
+    locks.free()
+
+
 def test_a_lock_that_the_same_process_has_for_another_run_refuses_too(state: State) -> None:
     locks = state.lock(["uh-01"], ME)
     with pytest.raises(LockedError, match="uh-01 is locked"):

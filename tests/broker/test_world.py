@@ -5,8 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from opsguide.broker.state import Settled
-from opsguide.broker.world import World
+from opsguide.broker.world import World, known_secrets
+from opsguide.errors import InputError
 from opsguide.record.archive import Archive
 
 from .fakes import LAB
@@ -77,3 +80,10 @@ def test_passwords_for_sudo_are_hidden_like_the_token_and_a_changed_one_counts_a
     assert here.reach(here.platform()) is first
     (tmp_path / "password").write_text("another one\n")
     assert "another" not in here.reach(here.platform()).redactor.text("with another one")
+
+
+def test_a_token_that_cannot_be_read_keeps_every_run_from_its_work(tmp_path: Path) -> None:
+    """What is not known cannot be hidden."""
+    here = world(tmp_path)
+    with pytest.raises(InputError):
+        known_secrets(here.platform())

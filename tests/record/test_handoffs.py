@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from opsguide.errors import TamperedError
+from opsguide.errors import LockedError, TamperedError
 from opsguide.record import handoffs
 from opsguide.record.journal import Journal
-from opsguide.record.verify import verify
+from opsguide.record.verify import request_of, verify
+from record import sample
 
 RUN, WHO = "20261125T080000Z-logrotate-configuration-hcore1-0123abcd", "operator"
 FIELDS: dict[str, Any] = {
@@ -96,6 +97,36 @@ def test_a_crash_right_after_the_folder_appears_is_mended_by_who_asks_again(tmp_
     assert handoffs.ask(tmp_path, FIELDS, RUN, person=WHO) == number
     assert verdict(tmp_path / "handoffs" / number) == "OK"
     assert [e["type"] for e in handoffs.tell(tmp_path / "handoffs" / number)["events"]] == ["opened"]
+
+
+def test_two_do_not_send_confirm_or_withdraw_the_same_hand_off_at_once(
+    one: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handoffs, "WAIT", 0.0)
+    with handoffs.deed(one), pytest.raises(LockedError, match="by somebody else now"), handoffs.deed(one):
+        pytest.fail("both are in")
+    with handoffs.deed(one):
+        pass
+
+
+def test_a_hand_off_without_its_first_file_is_told_as_changed(one: Path) -> None:
+    (one / "handoff.json").write_text('{"slug": "logrotate-configuration"}')
+    (one / "events.jsonl").unlink()
+    with pytest.raises(TamperedError, match="is not one that opsguide wrote"):
+        handoffs.tell(one)
+    (one / "handoff.json").unlink()
+    for deed in (lambda: handoffs.tell(one), lambda: handoffs.deed(one).__enter__()):
+        with pytest.raises(TamperedError, match="is gone"):
+            deed()
+
+
+def test_a_request_whose_record_was_changed_is_not_sent_on(tmp_path: Path) -> None:
+    path = sample.sealed(tmp_path)
+    one = tmp_path / "handoffs" / handoffs.ask(tmp_path, FIELDS, path.name, person=WHO)
+    assert request_of(tmp_path, handoffs.tell(one)) == path
+    sample.overwrite(path / "report.html", b"other words")
+    with pytest.raises(TamperedError, match="report.html is not as it was sealed"):
+        request_of(tmp_path, handoffs.tell(one))
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,31 @@ def test_many_runs_at_once_make_one_chain(tmp_path):
     assert [finding.verdict for finding in verify(tmp_path)] == ["OK"] * 12
 
 
+@pytest.mark.parametrize("held", ["turn", "still"])
+def test_a_line_is_added_only_when_nobody_else_writes_or_reads(tmp_path, held):
+    ledger = Ledger(tmp_path)
+    ledger.append("intent", "run-0", "d" * 64)
+    other = threading.Thread(target=lambda: Ledger(tmp_path).append("intent", "run-1", "d" * 64))
+    with getattr(ledger, held)():
+        other.start()
+        other.join(0.3)
+        assert other.is_alive()
+        assert len(ledger.path.read_bytes().splitlines()) == 1
+    other.join()
+    assert len(ledger.read().entries) == 2
+
+
+def test_the_ledger_is_not_read_while_somebody_writes_it(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.append("intent", "run-0", "d" * 64)
+    other = threading.Thread(target=Ledger(tmp_path).read)
+    with ledger.turn():
+        other.start()
+        other.join(0.3)
+        assert other.is_alive()
+    other.join()
+
+
 @pytest.mark.parametrize("kept", [1, 40, -2])
 def test_a_torn_last_line_is_cut_off_and_the_next_line_says_so(tmp_path, kept):
     ledger = Ledger(tmp_path)
