@@ -252,6 +252,28 @@ def test_a_run_that_was_cut_off_after_the_swap_goes_on_with_the_reload(desk: Des
     assert served(lab)[BOTH["resolver1"]] == asked(NEW, "-serial")
 
 
+def test_a_pair_that_a_kill_has_mixed_is_found_by_the_first_look_of_any_run_and_mended_as_it_says(
+    desk: Desk, lab: Any
+) -> None:
+    """Between the two renames of a swap: the new key in place, the old certificate, and both old files saved."""
+    lay(lab, "resolver1", NEW)
+    killed = "for f in crt key; do cp -a platform.$f platform.$f.old; done; mv platform.key.new platform.key"
+    lab.inside("resolver1", ["sh", "-ec", f"cd /{FOLDER}; {killed}"])
+    before = files(lab, "resolver1")
+    known = {"fingerprint": asked(OLD, "-fingerprint")}
+    for more in ({}, {"back": True}, known, {"mode": "plan"}, {"remove": "old", **known}):
+        error = str(stepped(desk, BOOK, **given("resolver1", **more)))
+        assert "NOT one pair: do not restart the program" in error, error
+        assert {e["step"] for e in desk.record().sent()} == {"", "look"}, "no step but the first"
+        assert files(lab, "resolver1") == before
+    mend = [line for e in desk.record().events("answer") for line in e["out"].splitlines() if line.startswith("cp ")]
+    assert len(mend) == 2
+    assert lab.inside("resolver1", ["sh", "-ec", "\n".join([*mend, "openresty -t"])]).returncode == 0
+    lay(lab, "resolver1", NEW)
+    assert stepped(desk, BOOK, **given("resolver1")) is None
+    assert served(lab)[BOTH["resolver1"]] == asked(NEW, "-serial")
+
+
 def test_a_saved_pair_that_has_expired_is_not_put_back(desk: Desk, lab: Any, tmp_path: Path) -> None:
     wrong(tmp_path / "pair", "expired")
     lay(lab, "resolver1", tmp_path / "pair")
