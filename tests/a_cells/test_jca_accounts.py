@@ -130,7 +130,7 @@ def test_another_account_that_changed_meanwhile_is_noticed(desk: Desk, lab: Any)
 def test_what_is_not_done_in_the_panel_fails_and_goes_on_later_from_the_first_list(desk: Desk, lab: Any) -> None:
     error = stepped(desk, BOOK, **given("change-role", VICTOR, role="admin", approver=ANNA, expires="2099-01-01",
                                         panel_wait="0.2 s"))  # fmt: skip
-    assert "the prove failed" in str(error)
+    assert "the check failed" in str(error)
     assert of(VICTOR, "role") == "view"
     assert desk("lab", "panel", "add", VICTOR, "admin").code == 2, "the person is listed already"
     assert desk("lab", "panel", "change-role", VICTOR, "admin").code == 0
@@ -193,7 +193,7 @@ def test_two_factor_auth_becomes_mandatory_with_grace_and_voluntary_again(desk: 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     (given("add", LENA, panel="not open"), "to be done by you in the panel"),
     (given("add", LENA, domains=["example.org"]), "an address of your own"),
-    (given("add", "nobody@lab.example"), "got exit 5"),
+    (given("add", "nobody@lab.example"), "got result 5"),
     (given("add", "try.out@lab.example"), "no trial account"),
     (given("add", LENA, active="ENABLED"), "is an active user"),
     (given("add", VICTOR, role="admin", approver=ANNA, expires="2099-01-01"), "nobody of that login is listed"),

@@ -262,6 +262,8 @@ def test_says_and_lacks_are_each_others_opposite(name: str, wanted: str, text: s
         ({"name": "nothing", "args": []}, "nothing"),
         ({"name": "says", "args": ["inactive"], "exit": 3}, 'says "inactive", exit 3'),
         ({"name": "differs_from", "args": ["7"]}, 'differs from "7"'),
+        ({"name": "differs_from", "args": ["7", ""]}, 'differs from "7"'),
+        ({"name": "differs_from", "args": [""]}, 'differs from ""'),
     ],
 )
 def test_an_expectation_reads_as_words(expect: dict[str, Any], words: str) -> None:
@@ -274,7 +276,9 @@ def test_an_unmet_expectation_says_what_was_expected_and_the_first_line_that_cam
         expectations.judge(expect, 0, "failed\nmore\n").words == 'expected says "active", got failed (and 1 more lines)'
     )
     assert expectations.judge(expect, 3, "").words == 'expected says "active", got exit 3'
+    assert expectations.judge(expect, 3, "inactive\n").words == 'expected says "active", got exit 3 and inactive'
     assert expectations.judge(expect, None, "").words == 'expected says "active", got no exit status'
+    assert expectations.judge(expectations.checked(None), 5, "", "result").words == "expected result 0, got result 5"
 
 
 def test_every_healthy_answer_of_the_service_map_is_an_expectation() -> None:

@@ -169,6 +169,14 @@ def test_a_run_that_was_cut_short_says_what_is_next(state: str, said: str | None
     assert len(following) == (1 if said else 0)
 
 
+def test_the_last_lines_say_what_was_changed_before_it_ended() -> None:
+    told = {"mode": "apply", "changed": "drain on hcore1 ok", "open": ["OPEN  hcore1: drain"]}
+    lines = verdict(outcome.Outcome("r-1", "failed", 1, "words", "/records/r-1", **told))
+    assert lines[1:3] == ["changed:  drain on hcore1 ok", "still open: OPEN  hcore1: drain"]
+    asked = outcome.Outcome("r-1", "requested", 3, "words", "/records/r-1", **{**told, "mode": "request"})
+    assert not any(line.startswith("changed") for line in verdict(asked))
+
+
 def test_the_exit_code_is_the_seal_s(tmp_path: Path) -> None:
     folder = Archive(tmp_path).start({
         "activity": {"slug": "restarting-processes", "title": "Restarting Processes"}, "element": {"name": "uh-01"},

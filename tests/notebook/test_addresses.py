@@ -53,7 +53,7 @@ def test_addresses_that_stand_in_all_four_are_ok_and_only_running_containers_cou
         "2001:db8::15": f"{HCORE} ok",
     }
     assert table.wrong == {}
-    assert [line.split()[0] for line in repr(table).splitlines()] == list(table.rows)
+    assert [line.split()[0] for line in repr(table).splitlines()] == ["address", *table.rows]
 
 
 @pytest.mark.parametrize(

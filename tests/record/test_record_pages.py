@@ -249,6 +249,24 @@ def test_cells_that_are_not_the_repositorys_are_marked(tmp_path):
         assert "NOT a cell of the repository" in (path / name).read_text()
 
 
+def test_a_cell_that_sets_parameters_is_no_alarm(tmp_path):
+    run = sample.begin(tmp_path)
+    for known, name in ((None, "parameters"), (False, "extra")):
+        run.journal.append("cell", cell=1, id=name, source="x", known=known)
+        run.journal.append("cell-end", cell=1, state="ok", seconds=1)
+    text = (seal(run, "succeeded", 0, "") / "report.html").read_text()
+    assert "<h3>[1] parameters: sets parameters</h3>" in text
+    assert '<h3 class="bad">[1] extra: NOT a cell of the repository' in text
+
+
+def test_the_table_of_commands_has_each_as_it_was_asked_there():
+    filled = {"template": "awk {{ print $1 }} {path}", "slots": {"path": "/etc/hosts"}, "line": "ssh x"}
+    assert page.asked(filled) == "awk { print $1 } /etc/hosts"
+    assert page.asked({"template": "find -exec {} {other}", "slots": {}}) == "find -exec {} {other}"
+    assert page.asked({"kind_of": "api", "template": "a.B", "slots": {"id": "3", "on": "true"}}) == "a.B(id=3, on=true)"
+    assert page.asked({"line": "ssh uh-01 -- x", "slots": None}) == "ssh uh-01 -- x"
+
+
 def test_tries_of_one_check_are_told_once_with_the_last_answer(tmp_path):
     run = sample.begin(tmp_path)
     for number in (1, 2, 3):

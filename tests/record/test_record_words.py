@@ -154,7 +154,7 @@ def test_steps_plans_conditions_cells_notes_and_ends():
     assert say("planned", verb="edit", on="uh-01", line="", diff="-a\n+b\n")[1:] == ["  -a", "  +b"]
     assert say("require", met=True, words="there is room") == ["OK  there is room (judged in the notebook)"]
     assert say("require", met=False, words="there is room", inputs={"free": 1}) == [
-        "FAILED  there is room (judged in the notebook; inputs {'free': 1})",
+        "FAILED  there is room (judged in the notebook; free: 1)",
     ]  # fmt: skip
     assert say("cell", cell=3, id="restart", source="x", known=True) == ["[3] restart"]
     assert say("cell", cell=3, id="", source="x", known=False) == ["[3] cell: NOT a cell of the repository's runbook"]

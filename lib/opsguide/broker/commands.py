@@ -183,7 +183,8 @@ class Commands:
         if command.holds and seen.exit in command.target.entry.already:
             seen.note = f"exit {seen.exit}: it was so already"
             return
-        verdict = expectations.judge(expect, seen.exit, seen.text)
+        ends = "exit" if command.target.args is None else "result"
+        verdict = expectations.judge(expect, seen.exit, seen.text, ends)
         seen.state = "ok" if verdict.met else "failed"
         if command.expect is not None or not verdict.met:
             seen.met = verdict.met

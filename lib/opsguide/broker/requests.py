@@ -83,17 +83,18 @@ def shape(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict
 
 def _evidence(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each look with what it answered; `whole` is the file of a long answer."""
-    lines = {e["command"]: e["line"] for e in events if e["type"] == "send" and e["verb"] == "look"}
+    sent = {e["command"]: e for e in events if e["type"] == "send" and e["verb"] == "look"}
     return [
         {
-            "command": lines[e["command"]],
+            "command": sent[e["command"]]["line"],
             "state": e["state"],
             "exit": e["exit"],
             "answer": e["out"],
             "whole": e.get("out_file") or "",
+            **({"api": True} if sent[e["command"]]["kind_of"] == "api" else {}),
         }
         for e in events
-        if e["type"] == "answer" and e["command"] in lines
+        if e["type"] == "answer" and e["command"] in sent
     ]
 
 

@@ -19,6 +19,7 @@ class FromRow(str):
     __slots__ = ()
 
 
+UNSEEN = "compare it with what the looks above answered: rows are taken as a look gives them"
 CONTAINERS = ("array", "objects", "object", "value")
 
 
@@ -40,7 +41,8 @@ class Rows:
         """The row as text; RefusedError for one that no look returned."""
         wanted = {str(k): FromRow(v) for k, v in row.items()}
         if not any(set(filter(None, wanted.values())) <= seen for seen in self._seen):
-            raise RefusedError(f"no look of this run returned the row {wanted}", next="take rows as a look gives them")
+            row_of = ", ".join(f"{name} {value}" for name, value in wanted.items())
+            raise RefusedError(f"no look of this run returned the row {row_of}", next=UNSEEN)
         return wanted
 
 

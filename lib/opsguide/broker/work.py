@@ -155,8 +155,9 @@ class Work:
         what: Any = None,
         ask: Any = None,
     ) -> None:
-        """List commands that this mode does not send."""
+        """List commands that this mode does not send; a call of the platform API answers with a result, not an exit."""
         for target in found:
+            called = target.args is not None and expect_words == "exit 0"
             event = self.commands.write(
                 "planned",
                 command=self.commands.number(),
@@ -164,7 +165,7 @@ class Work:
                 verb=verb,
                 on=target.element.name,
                 line=target.shown,
-                expect_words=expect_words,
+                expect_words="result 0" if called else expect_words,
                 words=words,
                 key=target.key,
                 **({"pin": target.pin, "what": what} if target.pin else {}),
@@ -199,8 +200,9 @@ class Work:
                 command=target.shown,
                 next=f'{look}, then: opsguide resume {self.commands.run} --found done|not-done --why "…"',
             )
+        asking = {"prove": "check"}.get(verb, verb)
         words = {"not-run": "nothing was sent"}.get(
-            seen.state, f"the {verb} {'failed' if seen.state == 'failed' else seen.state}"
+            seen.state, f"the {asking} {'failed' if seen.state == 'failed' else seen.state}"
         )
         then = self._way_on(target, f"{seen.text}\n{seen.fields.get('err') or ''}")
         return FailedError(f"{words}: {seen.note}", where=where, command=target.shown, answer=answer, next=then)

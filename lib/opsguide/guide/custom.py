@@ -22,6 +22,6 @@ def refuse(path: str) -> None:
         raise RefusedError(f"{path} is no file", next="name the file that sets it, like one in /etc/sysctl.d")
     if owners.may_be_secret(path):
         shown = path if path.isprintable() else ascii(path)
-        words = f"{shown} may hold a secret: it is not read, not even its digest is taken"
+        words = f"{shown} may hold a secret, so it is not read, and not even its digest is taken"
         then = "`secret` in owners.toml has the names; what is agreed about it stays in your own papers"
         raise RefusedError(words, next=then)

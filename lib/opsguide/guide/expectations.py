@@ -65,25 +65,28 @@ def checked(expect: Any) -> dict[str, Any]:
     return {"name": name, "args": args, "exit": status}
 
 
-def words(expect: dict[str, Any]) -> str:
-    """The expectation as an operator reads it: `says "active"`."""
+def words(expect: dict[str, Any], ends: str = "exit") -> str:
+    """The expectation as an operator reads it: `says "active"`; `ends` is what an answer ends with, exit or result."""
     name, args, status = str(expect["name"]), expect["args"], expect["exit"]
     if name == "exits":
-        return f"exit {status}"
+        return f"{ends} {status}"
+    if name == "differs_from":
+        args = [a for a in args if a != ""] or args
     texts = " or ".join(json.dumps(a, ensure_ascii=False) if isinstance(a, str) else str(a) for a in args)
     said = name.replace("_", " ") + (f" {texts}" if texts else "")
-    return said + (f", exit {status}" if status else "")
+    return said + (f", {ends} {status}" if status else "")
 
 
-def judge(expect: dict[str, Any], status: int | None, text: str) -> Judgement:
+def judge(expect: dict[str, Any], status: int | None, text: str, ends: str = "exit") -> Judgement:
     """Judge an answer: its exit status (None: it never ended) and its standard output."""
     if status != expect["exit"]:
-        got = "no exit status" if status is None else f"exit {status}"
-        return Judgement(False, f"expected {words(expect)}, got {got}")
+        got = f"no {ends} status" if status is None else f"{ends} {status}"
+        said = f" and {_first(text)}" if _first(text) else ""
+        return Judgement(False, f"expected {words(expect, ends)}, got {got}{said}")
     met = _met(expect["name"], expect["args"], text)
     if met:
-        return Judgement(True, words(expect))
-    return Judgement(False, f"expected {words(expect)}, got {_first(text) or 'nothing'}")
+        return Judgement(True, words(expect, ends))
+    return Judgement(False, f"expected {words(expect, ends)}, got {_first(text) or 'nothing'}")
 
 
 def _met(name: str, args: list[Any], text: str) -> bool:

@@ -40,6 +40,7 @@ class Outcome:
     element: str = ""
     mode: str = ""
     open: list[str] = field(default_factory=list)
+    changed: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """As `run --json` prints it."""
@@ -99,7 +100,7 @@ def of(folder: Path) -> Outcome:
     return Outcome(
         told["run"], str(told["state"]), int(seal["exit"]), _words(folder), str(folder),
         str(request) if request.is_file() else "", str(told["activity"]), str(told["element"]), str(told["mode"]),
-        list(told["open"]),
+        list(told["open"]), str(told["changed"]),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The last lines of a run: its verdict, what is open, the next step, where its record is."""
+"""The last lines of a run: its verdict, what was changed, what is open, the next step, where its record is."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ def verdict(outcome: Outcome, whole: bool = True) -> list[str]:
     if outcome.run is None:
         return [f"NOT RUN  {outcome.words} (exit {outcome.exit})", "nothing was sent, and there is no record"]
     said = [f"{outcome.state.upper()}  {outcome.words} (exit {outcome.exit})"] if whole else []
+    if outcome.mode == "apply" and outcome.changed:
+        said.append(f"changed:  {outcome.changed}")
     said += [f"still open: {text}" for text in outcome.open]
     if then := _then(outcome):
         said.append(f"next:     {then}")

@@ -34,7 +34,8 @@ class Addresses:
         return {address: told for address, told in self.rows.items() if not told.endswith(" ok")}
 
     def __repr__(self) -> str:
-        return "\n".join(f"{address:40} {told}" for address, told in self.rows.items())
+        head = {"address": "container, and whether all four agree"} if self.rows else {}
+        return "\n".join(f"{address:40} {told}" for address, told in {**head, **self.rows}.items())
 
 
 def container_addresses(listed: str, configured: str, veinfo: str, routes: str, proxies: str) -> Addresses:

@@ -58,7 +58,7 @@ class Step:
     def require(self, condition: bool, words: str, **inputs: Any) -> None:
         """Stop unless the condition holds; recorded as judged in the notebook, with its inputs."""
         if self.applies:
-            shown = {k: str(v)[:400] for k, v in inputs.items()}
+            shown = {k: _told(v)[:400] for k, v in inputs.items()}
             self._ask({"do": "require", "step": self.slug, "met": bool(condition), "words": words, "inputs": shown})
 
     def change(
@@ -131,6 +131,13 @@ class Step:
 
 def _what(what: What) -> dict[str, Any]:
     return {"command": what} if isinstance(what, str) else dict(what or {})
+
+
+def _told(value: Any) -> str:
+    """An input of a condition in words: rows by their values, elements by their names."""
+    if isinstance(value, list | tuple) and not all(isinstance(one, str | int | float) for one in value):
+        return "; ".join(" ".join(map(str, one)) if isinstance(one, tuple) else str(one) for one in value)
+    return str(value)
 
 
 def _names(on: Any) -> list[str] | None:

@@ -2,6 +2,7 @@
 
 - An exit status that came is said as `exit 3 in 0.2 s`; of the platform API it is `result 0 in 0.2 s`.
 - No exit status is said in capitals, with its reason; after a change also that its effect is not known.
+- What the platform API lists stands as a table (tables.py).
 - `OK` and `FAILED` stand only where something was expected, or where the answer itself is a failure.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from opsguide.record import visible
+from opsguide.record import tables, visible
 from opsguide.record.visible import one_line
 
 Event = Mapping[str, Any]
@@ -20,11 +21,13 @@ DOUBT = "; whether it took effect is not known"
 
 def answer(event: Event, send: Event, *, streamed: bool = False) -> list[str]:
     """The lines of an answer to `send`; with `streamed` without the output."""
-    return [*([] if streamed else output(event)), *came_back(event, send), *verdict(event)]
+    return [*([] if streamed else output(event, send)), *came_back(event, send), *verdict(event)]
 
 
-def output(event: Event) -> list[str]:
+def output(event: Event, send: Event) -> list[str]:
     """Both streams, shortened; the lines of stderr have `! ` as their gutter."""
+    if send.get("kind_of") == "api" and not event.get("out_tail"):
+        event = {**event, "out": tables.laid_out(str(event.get("out") or ""))}
     return [line for name, mark in (("out", "  "), ("err", "! ")) for line in _stream(event, name, mark)]
 
 

@@ -7,12 +7,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from opsguide import harmless
 from opsguide.harmless import one_line
+from opsguide.record import facts, tables
 
 SEVERITIES = {
     1: "production is down; an answer within 2 h, your staff stays reachable",
@@ -40,18 +40,18 @@ def markdown(body: dict[str, Any]) -> str:
     """The request as text; the same data gives the same text."""
     element = body["element"]
     lines = [f"# Request to {body['to']}: {body['activity']} on {element['name']}", ""]
-    facts = [
+    said = [
         ("Severity", f"{body['severity']}, {SEVERITIES[body['severity']]}"),
         ("Platform", f"{body['platform']} ({body['domain']})"),
         ("Region", body.get("region") or "not named"),
-        ("Element", json.dumps(element)),
+        ("Element", _element(element)),
         ("Table", body["cell"]),
         ("Reason", body["reason"]),
         ("Asked by", body["person"]),
         ("Run", body["run"]),
         ("Hand-off", body.get("handoff", "")),
     ]
-    lines += [f"- {name}: {_said(value)}" for name, value in [*facts, *body.get("answers", {}).items()]]
+    lines += [f"- {name}: {_said(value)}" for name, value in [*said, *body.get("answers", {}).items()]]
     if body["to_fill_in"]:
         lines += ["", "## Not answered yet", ""]
         lines += [f"- {q['field']} ({q['help']}):" for q in body["to_fill_in"]]
@@ -68,8 +68,16 @@ def markdown(body: dict[str, Any]) -> str:
         lines += [line for j in body["judged"] for line in _judged(j)]
     lines += ["", "## Evidence (read only, secrets hidden)", ""]
     for item in body["evidence"]:
-        lines += [f"{_code(item['command'])} (exit {item['exit']})", *_fenced(item["answer"])]
+        word, answer = ("result", tables.laid_out(item["answer"])) if item.get("api") else ("exit", item["answer"])
+        ended = one_line(item["state"]) if item["exit"] is None else f"{word} {item['exit']}"
+        lines += [f"{_code(item['command'])} ({ended})", *_fenced(answer)]
     return harmless.lines("\n".join(lines) + "\n")
+
+
+def _element(element: Mapping[str, Any]) -> str:
+    """`node101, end-user container 101 on uh-01, environment shop, number 1001 in the platform`."""
+    number = element.get("node")
+    return facts.where(element) + (f", number {one_line(number)} in the platform" if number else "")
 
 
 def _code(line: str) -> str:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 Event = Mapping[str, Any]
+SLOT = re.compile(r"\{\{|\}\}|\{([a-z][a-z0-9_]*)\}")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 FIRST_WORDS = {
     "ok": "OK PROVEN SUCCEEDED SETTLED CLOSED",
@@ -77,7 +79,7 @@ def row(command: story.Command) -> dict[str, Any]:
         "step": visible.one_line(send.get("step") or ""),
         "verb": visible.one_line(send.get("verb") or ""),
         "on": visible.one_line(send.get("on") or ""),
-        "line": visible.one_line(send.get("line") or ""),
+        "line": visible.one_line(asked(send)),
         "state": visible.one_line(command.state),
         "met": "" if answer.get("met") is None else "OK" if answer.get("met") is True else "FAILED",
         "exit": "" if answer.get("exit") is None else visible.one_line(answer.get("exit")),
@@ -85,6 +87,15 @@ def row(command: story.Command) -> dict[str, Any]:
         "tries": len(command.tried) + 1,
         "tone": tone(command),
     }
+
+
+def asked(send: Event) -> str:
+    """What was asked there, without the way to it: a command with its values, a method with its arguments."""
+    slots, said = send.get("slots"), str(send.get("template") or send.get("line") or "")
+    given = slots if isinstance(slots, Mapping) else {}
+    if send.get("kind_of") == "api":
+        return f"{said}({', '.join(f'{name}={value}' for name, value in given.items())})"
+    return SLOT.sub(lambda found: found[0][0] if found[1] is None else str(given.get(found[1], found[0])), said)
 
 
 def tone(command: story.Command) -> str:
@@ -123,7 +134,7 @@ def part(told: story.Story, piece: story.Part) -> dict[str, Any]:
     outputs = [{"lines": output(event), "png": picture(event)} for event in story.printed(piece, said)]
     return {
         "head": (story.head(piece) or ["outside of any cell"])[0],
-        "marked": bool(piece.cell) and bool(words.cell_mark(piece.cell)),
+        "marked": bool(piece.cell) and words.is_foreign(piece.cell),
         "source": [visible.line(line) for line in visible.split(str(piece.cell.get("source") or ""))],
         "blocks": [{"number": number, "lines": toned(lines)} for number, lines in blocks],
         "outputs": outputs,

@@ -15,7 +15,8 @@ def summary(folder: Path) -> dict[str, Any]:
     """What a listing shows of the run in `folder`, sealed or not; it verifies nothing.
 
     Keys: run, state ('running' while unsealed, 'unreadable' without its intent or end), exit, activity, title, element,
-    kind, mode, person, reason, at, seconds (None while it runs), commands, open (words of what was left open or held).
+    kind, mode, person, reason, at, seconds (None while it runs), commands, changed,
+    open (words of what was left open or held).
     """
     intent, events = _read(folder)
     told = story.tell(intent, events)
@@ -29,6 +30,7 @@ def summary(folder: Path) -> dict[str, Any]:
         "person": facts.part(intent, "person").get("name"), "reason": intent.get("reason"),
         "platform": facts.part(intent, "platform").get("name"), "at": intent.get("at"),
         "seconds": _seconds(intent.get("at"), told.end.get("at")), "commands": len(told.commands),
+        "changed": told.changed(),
         "open": [" ".join(words.lines(event, words.Context(intent))[:1]) for event in told.open],
     }  # fmt: skip
 

@@ -20,6 +20,7 @@ from opsguide.record.visible import one_line
 __all__ = ["Context", "answer", "banner", "lines", "seconds"]
 
 Event = Mapping[str, Any]
+SETS = "sets parameters"
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,9 @@ def planned(event: Event, context: Context) -> list[str]:
 def require(event: Event, context: Context) -> list[str]:
     """A condition that the notebook, or the broker, judged; when it is not met, with what it was judged on."""
     met, inputs = event.get("met") is True, event.get("inputs")
-    shown = f"; inputs {one_line(inputs)[:400]}" if inputs and not met else ""
+    pairs = inputs.items() if isinstance(inputs, Mapping) else [("inputs", inputs)]
+    said = "; ".join(f"{one_line(name)}: {one_line(value)}" for name, value in pairs)
+    shown = f"; {said[:400]}" if inputs and not met else ""
     verdict, by = "OK" if met else "FAILED", event.get("judged") or "in the notebook"
     return [f"{verdict}  {one_line(event.get('words'))} (judged {one_line(by)}{shown})"]
 
@@ -177,8 +180,13 @@ def cell_mark(event: Event) -> str:
     if not event.get("source"):
         return "its source is not recorded"
     if event.get("known") is None:
-        return "sets parameters" if event.get("id") == "parameters" else "not compared with the repository's runbook"
+        return SETS if event.get("id") == "parameters" else "not compared with the repository's runbook"
     return "" if event.get("known") is True else "NOT a cell of the repository's runbook"
+
+
+def is_foreign(event: Event) -> bool:
+    """Whether a cell has another source than the repository's, beyond the values of parameters."""
+    return bool(cell_mark(event)) and cell_mark(event) != SETS
 
 
 def cell_output(event: Event, context: Context) -> list[str]:
