@@ -249,6 +249,21 @@ def test_cells_that_are_not_the_repositorys_are_marked(tmp_path):
         assert "NOT a cell of the repository" in (path / name).read_text()
 
 
+def test_the_runbooks_words_stand_before_a_cell_as_text(tmp_path):
+    words = "## 1 Look\n\nSee [Other](07-x.ipynb), <b>not</b>.\n\n**Expect** `OK`\n# and ![x](https://e.example/x.png)"
+    run = sample.begin(tmp_path)
+    run.journal.append("cell", cell=1, id="look", source="x", known=True, about=words)
+    run.journal.append("cell-end", cell=1, state="ok", seconds=1)
+    path = seal(run, "succeeded", 0, "")
+    text = (path / "report.html").read_text()
+    assert '<p class="about first">1 Look</p>\n<p class="about">See Other, &lt;b&gt;not&lt;/b&gt;.</p>' in text
+    assert '<span class="sent">Expect</span> `OK`\n# and !x</p>' in text
+    cells = nbformat.read(path / f"{path.name}.ipynb", as_version=4).cells
+    about = cells[[cell.id for cell in cells].index("about-2")].source.split("\n\n")
+    assert about[:2] == ["### 1 Look", r"See Other, \<b\>not\</b\>."]
+    assert about[2].startswith(r"**Expect** \`OK\`")
+
+
 def test_a_cell_that_sets_parameters_is_no_alarm(tmp_path):
     run = sample.begin(tmp_path)
     for known, name in ((None, "parameters"), (False, "extra")):

@@ -1,7 +1,7 @@
 """The cells of a run's notebook, as its kernel tells them.
 
-- A cell is written down when it starts, with its source and whether that is the runbook's own; then what it shows and
-  how it ended.
+- A cell is written down when it starts, with its source and whether that is the runbook's own, and then with the
+  runbook's words before it; after that what it shows and how it ended.
 - A cell that is open when the run is sealed ends with the run.
 """
 
@@ -32,7 +32,9 @@ class Cells:
         """A cell of the notebook starts."""
         known = self._sources.known(source)
         self.own += known is False
-        self._commands.write("cell", cell=number, id=name or self._sources.name(source), source=source, known=known)
+        told = {"about": about} if (about := self._sources.about(source)) else {}
+        name = name or self._sources.name(source)
+        self._commands.write("cell", cell=number, id=name, source=source, known=known, **told)
         self.open = number
 
     def shows(self, fields: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 
 from opsguide import places
@@ -21,8 +22,11 @@ class Sources:
             cells = json.loads((places.runbooks() / runbook).read_text("utf-8"))["cells"]
             code = [c for c in cells if c["cell_type"] == "code"]
             self._names = {"".join(c["source"]).strip(): str(c.get("id", "")) for c in code}
+            prose = {str(c.get("id", "")): "".join(c["source"]).strip() for c in cells if c["cell_type"] == "markdown"}
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            self._names = {}
+            self._names, prose = {}, {}
+        before = itertools.pairwise(cells) if prose else ()
+        self._about = {str(c.get("id")): prose.get(str(b.get("id")), "") for b, c in before if c["cell_type"] == "code"}
 
     def known(self, source: str) -> bool | None:
         """True for the repository's own cell, None for one that only sets parameters, False for any other."""
@@ -33,6 +37,11 @@ class Sources:
     def name(self, source: str) -> str:
         """The cell's id in the repository's runbook, `parameters` for one that only sets them, or empty."""
         return self._names.get(source.strip()) or ("parameters" if _only_sets(source) else "")
+
+    def about(self, source: str) -> str:
+        """The runbook's words before that cell, where it is the repository's and no parameters; empty otherwise."""
+        name = self._names.get(source.strip(), "")
+        return self._about.get(name, "") if name != "parameters" else ""
 
 
 def _only_sets(source: str) -> bool:

@@ -24,6 +24,7 @@ Event = Mapping[str, Any]
 KERNEL = {"name": "opsguide-record", "display_name": "a record, not to be run", "language": "record"}
 LANGUAGE = {"name": "record", "codemirror_mode": "python"}
 ACTIVE = re.compile(r"([\\`*_{}\[\]()<>#+!|~$&:@^=])")
+EXPECT = r"\*\*Expect\*\*"
 PNG = b"\x89PNG\r\n\x1a\n"
 PICTURE = 4_000_000
 
@@ -32,7 +33,9 @@ def render(intent: Event, events: Sequence[Event]) -> bytes:
     """The bytes of `<run id>.ipynb`."""
     told = story.tell(intent, events)
     cells = [_markdown("verdict", header(told))]
-    cells += [_code(told, part, number) for number, part in enumerate(told.parts, 1)]
+    for number, part in enumerate(told.parts, 1):
+        cells += [_markdown(f"about-{number}", words_before(part))] if story.about(part) else []
+        cells.append(_code(told, part, number))
     cells.append(_markdown("end", "\n".join(f"    {line}" for line in words.lines(told.end)) or "This run goes on."))
     return _notebook(cells)
 
@@ -79,6 +82,12 @@ def still_open(told: story.Story) -> list[str]:
 def markdown(text: str) -> str:
     """`text` as markdown that shows exactly this text."""
     return ACTIVE.sub(r"\\\1", visible.one_line(text))
+
+
+def words_before(part: story.Part) -> str:
+    """The runbook's words before a cell, as markdown that shows them to the letter; `Expect` stands out."""
+    heading, *rest = ["  \n".join(map(markdown, lines)) for lines in story.about(part)]
+    return "\n\n".join([f"### {heading}", *rest]).replace(EXPECT, "**Expect**")
 
 
 def picture(event: Event) -> str:

@@ -135,6 +135,7 @@ def part(told: story.Story, piece: story.Part) -> dict[str, Any]:
     return {
         "head": (story.head(piece) or ["outside of any cell"])[0],
         "marked": bool(piece.cell) and words.is_foreign(piece.cell),
+        "about": [[visible.one_line(line) for line in lines] for lines in story.about(piece)],
         "source": [visible.line(line) for line in visible.split(str(piece.cell.get("source") or ""))],
         "blocks": [{"number": number, "lines": toned(lines)} for number, lines in blocks],
         "outputs": outputs,

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ Event = Mapping[str, Any]
 NOTHING: Event = MappingProxyType({})
 KNOWN = frozenset({"ok", "failed", "refused", "not-run"})
 SAME = ("step", "verb", "on", "line")
+LINK = re.compile(r"\[([^][\n]{1,200})\]\([^()\s]{1,200}\)")
 NOTHING_OPEN = (
     "Nothing was left open.",
     "Nothing was left open on the element. The request is open until its hand-off is confirmed or withdrawn.",
@@ -154,6 +156,12 @@ def blocks(story: Story, part: Part) -> list[tuple[Any, list[str]]]:
 def head(part: Part) -> list[str]:
     """The line that opens a cell; empty outside of cells."""
     return words.lines(part.cell) if part.cell else []
+
+
+def about(part: Part) -> list[list[str]]:
+    """The runbook's words before a cell: paragraphs of lines, the first one its heading without the mark; or none."""
+    text = LINK.sub(r"\1", str(part.cell.get("about") or "")).lstrip("# ")
+    return [visible.split(one) for one in text.split("\n\n") if one.strip()]
 
 
 def foot(part: Part) -> list[str]:
