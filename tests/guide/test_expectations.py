@@ -278,6 +278,9 @@ def test_an_unmet_expectation_says_what_was_expected_and_the_first_line_that_cam
     assert expectations.judge(expect, 3, "").words == 'expected says "active", got exit 3'
     assert expectations.judge(expect, 3, "inactive\n").words == 'expected says "active", got exit 3 and inactive'
     assert expectations.judge(expect, None, "").words == 'expected says "active", got no exit status'
+    whole = expectations.checked({"name": "equals", "args": ["x" * 400]})
+    assert expectations.judge(whole, 0, "x" * 400).words == 'equals "' + "x" * 152 + " …"
+    assert "x" * 400 in expectations.judge(whole, 0, "y").words
     assert expectations.judge(expectations.checked(None), 5, "", "result").words == "expected result 0, got result 5"
 
 

@@ -28,6 +28,8 @@ LISTS = ("array", "objects", "responses")
 NAMES = ("exits", "says", "lacks", "matches", "nothing", "equals", "differs_from", "at_least", "at_most")
 
 
+SHOWN = 160
+"""Characters of an expectation that was met: the answer itself stands above it."""
 NUMBER = re.compile(r"(?<![\w.+-])(?<![0-9]:)[+-]?[0-9]+(?:\.[0-9]+)?(?=$|[\s%,;]|[KMGTkmgt]?i?B?(?![\w.:-]))")
 
 
@@ -85,7 +87,8 @@ def judge(expect: dict[str, Any], status: int | None, text: str, ends: str = "ex
         return Judgement(False, f"expected {words(expect, ends)}, got {got}{said}")
     met = _met(expect["name"], expect["args"], text)
     if met:
-        return Judgement(True, words(expect, ends))
+        said = words(expect, ends)
+        return Judgement(True, said if len(said) <= SHOWN else f"{said[:SHOWN]} …")
     return Judgement(False, f"expected {words(expect, ends)}, got {_first(text) or 'nothing'}")
 
 
