@@ -33,7 +33,7 @@ SAVE = "rm -rf /run/as-built; mkdir /run/as-built; cp -a /etc/ssh /run/as-built/
 SOON = """
 mkdir -p /run/systemd/system/ssh-rollback.timer.d
 printf '[Timer]\nOnActiveSec=\nOnActiveSec=1s\n' > /run/systemd/system/ssh-rollback.timer.d/soon.conf
-systemctl daemon-reload"""
+systemctl daemon-reload; systemctl restart ssh-rollback.timer"""
 BACK = """
 rm -rf /run/systemd/system/ssh-rollback.timer.d; systemctl daemon-reload
 systemctl stop ssh-rollback.timer; systemctl reset-failed 'ssh-rollback*'; rm -rf /root/ops-backup/ssh-rollback
@@ -76,7 +76,7 @@ def is_armed(lab, host: str) -> bool:
 
 
 def its_time_passes(lab, host: str) -> None:
-    """To the timer ten minutes become a second; it fires by itself, if it is there."""
+    """Its timer of ten minutes waits for a second more, then it fires by itself."""
     span = lab.inside(host, ["systemctl", "show", "-p", "TimersMonotonic", "ssh-rollback.timer"]).stdout
     assert "OnActiveUSec=10min" in span
     lab.inside(host, ["sh", "-c", SOON])
