@@ -76,6 +76,16 @@ def test_what_does_not_fit_is_exit_2_and_says_what_next(said, words: list[str], 
     assert next in text
 
 
+@pytest.mark.parametrize("words", [[], ["handoff"], ["custom"], ["lab"]], ids=" ".join)
+@pytest.mark.parametrize("width", [60, 110])
+def test_what_a_command_does_is_never_cut_short(words: list[str], width: int) -> None:
+    done = CliRunner().invoke(launching.cli, [*words, "--help"], terminal_width=width)
+    listed = done.output.partition("Commands:\n")[2].partition("\n\n")[0]
+    assert listed
+    assert "..." not in listed
+    assert max(map(len, listed.splitlines())) <= width
+
+
 @pytest.mark.parametrize("words", [["records"], ["handoff", "list"], ["custom", "list"], ["batches"], ["verify"]])
 def test_what_may_not_be_read_is_named(far: FarDesk, words: list[str]) -> None:
     far.records.mkdir()

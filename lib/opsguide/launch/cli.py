@@ -28,7 +28,7 @@ COMMANDS = {
     "run": ("run", "Carry an activity out on one element, or a plan of it; leaves a record."),
     "open": ("open", "Open a filled copy of a runbook in JupyterLab."),
     "prove": ("prove", "Prove again what a run proved; nothing is changed."),
-    "handoff": ("handoff", "Requests to Jelastic Operations: list, show, send, confirm."),
+    "handoff": ("handoff", "Requests to Jelastic Operations: list, show, send, confirm, withdraw."),
     "custom": ("custom", "Custom settings that were agreed: list, check, retire."),
     "batch": ("batch", "Run the rows of a sheet: in waves, with gates, an error budget, and retry."),
     "batches": ("batches", "The batches on record, and how each row ended."),

@@ -107,6 +107,12 @@ class Group(click.Group):
 
     command_class = Command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What each command does, as its own help begins: whole, on as many lines as it needs."""
+        begins = ((name, (one.help or "").split("\n\n")[0]) for name, one in sorted(self.commands.items()))
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, " ".join(words.split())) for name, words in begins])
+
 
 def account() -> str:
     """Whose account this is; never $USER."""
