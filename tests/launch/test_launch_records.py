@@ -203,8 +203,18 @@ def test_the_last_time_that_it_ended_so_on_such_an_element_is_one_query(far: Far
         assert {t["run"] for t in telling.fitting(refs, on, slug, state)} == {one, two}
     query = ("--activity", "06", "--state", "failed")
     assert [t["run"] for t in far("records", "--on", "user-host", *query, "--last", "1", "--json").json] == [failed]
-    assert "no such record" in far("records", "--on", "uh-02", *query).out
+    assert far("records", "--on", "uh-02", *query).out.endswith("; none at all on uh-02\n")
+    assert far("records", "--on", "user-host", "--state", "requested").out == f"no such record in {far.records}\n"
     assert "1 older" in far("records", "--on", "ih-01", "--last", "1").out
+
+
+def test_a_state_that_no_run_ends_in_is_refused_and_where_no_plan_is_on_record_that_is_said(far: FarDesk) -> None:
+    run = refused(far).name
+    misspelt = far("records", "--state", "failled")
+    assert (misspelt.code, "'failed', 'interrupted'" in misspelt.err) == (2, True)
+    last, named = (far("run", "--plan", which, "--reason", "x") for which in ("last", run))
+    assert (last.code, "there is no plan on record yet" in last.err + last.out) == (2, True), last
+    assert (named.code, f"{run} is no plan, its mode was refused" in named.err + named.out) == (2, True), named
 
 
 def test_a_run_is_told_as_text_and_two_are_compared(far: FarDesk) -> None:

@@ -40,7 +40,7 @@ def test_a_wave_has_its_size_rounded_up_and_the_last_size_is_repeated(sizes: str
 
 @pytest.mark.parametrize("sizes", ["", "0", "1,,2", "0%", "1,x"])
 def test_a_wave_has_at_least_one_row(sizes: str) -> None:
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="--waves: "):
         waves(sizes, 5)
 
 

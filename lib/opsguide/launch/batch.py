@@ -114,8 +114,8 @@ def limits(options: dict[str, Any], rows: int) -> Limits:
         pause = duration(options["pause"]) if options["pause"] else 0.0
     except ValueError as error:
         raise InputError(f"--pause: {error}") from None
-    at_a_time = max(1, shares.share(options["at_a_time"], 1).down(rows))
-    errors = shares.share(options["max_errors"]).down(rows)
+    at_a_time = max(1, shares.share(options["at_a_time"], 1, "--at-a-time").down(rows))
+    errors = shares.share(options["max_errors"], option="--max-errors").down(rows)
     return Limits(at_a_time, errors, pause, bool(options["gate"]), _answer if options["ask"] else None)
 
 

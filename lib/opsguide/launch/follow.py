@@ -28,7 +28,9 @@ def plan(setting: Setting, run: str) -> Past:
     archive = Archive(setting.records())
     past = read_back(archive, _last_plan(archive) if run == "last" else run)
     if past.intent.get("mode") != "plan":
-        words = f"{past.run} is no plan, it was asked to {past.intent.get('mode')}"
+        words = f"{past.run} is no plan, its mode was {past.intent.get('mode')}"
+        if run == "last":
+            raise InputError("there is no plan on record yet", where=str(archive.root), next="opsguide plan makes one")
         raise InputError(words, next=f"opsguide resume {past.run} goes on from a run that did not end well")
     return past
 

@@ -20,7 +20,7 @@ from opsguide.launch.columns import aligned
 from opsguide.launch.complete import activities, elements, runs
 from opsguide.launch.run import running_options
 from opsguide.launch.setting import Command, Setting, json_option, pass_setting, print_json, print_lines, saying
-from opsguide.record import batch_orphans, batches, handoffs
+from opsguide.record import batch_orphans, batches, handoffs, summary
 from opsguide.record.archive import BATCHES, Archive, RunRef
 from opsguide.record.checks import OK, UNFINISHED, Finding
 from opsguide.record.redaction import Redactor
@@ -33,7 +33,12 @@ RUNNING = "RUNNING"
 @click.argument("named", metavar="[RUN] [RUN]", nargs=-1, shell_complete=runs)
 @click.option("--on", metavar="ELEMENT|KIND", shell_complete=elements, help="Only on this element, or this kind.")
 @click.option("--activity", metavar="ACTIVITY", shell_complete=activities, help="Only of this activity.")
-@click.option("--state", metavar="STATE", help="Only those that ended so: failed, succeeded, unknown, requested …")
+@click.option(
+    "--state",
+    type=click.Choice(summary.STATES),
+    metavar="STATE",
+    help=f"Only those that ended so: {', '.join(summary.STATES)}.",
+)
 @click.option("--last", type=click.IntRange(1), metavar="N", help=f"The newest N [default: {SHOWN}; with --json all].")
 @click.option("--all", "everything", is_flag=True, help="All of them.")
 @json_option
@@ -73,7 +78,8 @@ def records_command(
     left = sum(1 for _ in fitting) if narrowed else len(found) - len(told)
     more = [f"… {left} older: --all"] if left else []
     such = " such" if narrowed else ""
-    print_lines([*aligned(rows), *more] if told else [f"no{such} record in {setting.records()}"])
+    never = f"; none at all on {on}" if on and not any(telling.fitting(found, on, "", "")) else ""
+    print_lines([*aligned(rows), *more] if told else [f"no{such} record in {setting.records()}{never}"])
     return None
 
 

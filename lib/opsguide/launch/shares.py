@@ -34,22 +34,24 @@ class Share:
         return -(-self.number * rows // 100) if self.percent else self.number
 
 
-def share(text: str, least: int = 0) -> Share:
-    """The share that the text says, of at least `least`; InputError otherwise."""
+def share(text: str, least: int = 0, option: str = "a share") -> Share:
+    """The share that the text says, of at least `least`; InputError otherwise, which names the option."""
     found = FORM.fullmatch(text.strip())
     if not found:
-        raise InputError(f"{text[:40]!r} is not a number of rows", next="write a number like 3, or one like 10%")
+        raise InputError(
+            f"{option}: {text[:40]!r} is not a number of rows", next="write a number like 3, or one like 10%"
+        )
     said = Share(int(found[1]), bool(found[2]))
     if said.percent and said.number > 100:
-        raise InputError(f"{text.strip()} is more than all rows")
+        raise InputError(f"{option}: {text.strip()} is more than all rows")
     if said.number < least:
-        raise InputError(f"{text.strip()} is less than {least}")
+        raise InputError(f"{option}: {text.strip()} is less than {least}")
     return said
 
 
 def waves(text: str, rows: int) -> list[int]:
     """The sizes of the waves of so many rows, for sizes like `1,10%,25%`; InputError for a text that is none."""
-    sizes = [share(part, 1) for part in text.split(",")]
+    sizes = [share(part, 1, "--waves") for part in text.split(",")]
     found: list[int] = []
     while (left := rows - sum(found)) > 0:
         size = sizes[min(len(found), len(sizes) - 1)]

@@ -10,6 +10,8 @@ from opsguide.record import chain, facts, story, words
 from opsguide.record.archive import UNFINISHED
 from opsguide.record.journal import INTENT, scan
 
+STATES = ("succeeded", "requested", "refused", "failed", "interrupted", "unknown", "running", "unreadable")
+
 
 def summary(folder: Path) -> dict[str, Any]:
     """What a listing shows of the run in `folder`, sealed or not; it verifies nothing.
