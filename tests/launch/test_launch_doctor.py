@@ -11,7 +11,7 @@ import pytest
 
 from opsguide import places, wire
 from opsguide.launch import checks
-from opsguide.launch.checks import NOTE, OK, WRONG, Check
+from opsguide.launch.check import NOTE, OK, WRONG, Check
 from opsguide.launch.setting import Setting
 
 from .conftest import FarDesk

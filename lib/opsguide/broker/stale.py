@@ -14,7 +14,7 @@ from pathlib import Path
 
 from opsguide.broker.state import Hold, State
 from opsguide.errors import LockedError, OpsguideError
-from opsguide.record import durable, story
+from opsguide.record import durable, unsettled
 from opsguide.record.archive import Archive
 from opsguide.record.journal import read
 from opsguide.record.verify import OK, verify
@@ -37,7 +37,7 @@ def _unknown(hold: Hold) -> bool:
         events = read(Archive(records).find(hold.run).path)
     except (OpsguideError, OSError):
         return True
-    return hold.command in {event.get("command") for event in story.unknown_changes(events, hold.run)}
+    return hold.command in {event.get("command") for event in unsettled.unknown_changes(events, hold.run)}
 
 
 def _freed(state: State, hold: Hold) -> None:

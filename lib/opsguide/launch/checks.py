@@ -3,53 +3,25 @@
 - A check is `ok`, `wrong` (opsguide will not work) or `note` (it works; you may want to know).
 - No host and no server is connected to: what hosts answer, `opsguide plan` shows.
 - Where something is wrong, the last line says what works all the same.
-- What the set-up prevents is said as far as a test shows it, and no further.
+- What a platform file names: platform_checks.py.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-from opsguide import __version__, places, wire
+from opsguide import __version__, places
 from opsguide.errors import OpsguideError
 from opsguide.guide import alive, entries, invariants, mends, owners, services
-from opsguide.launch.setting import Setting, edition_of
-from opsguide.reach import hostkeys, people, policy, secrets
-from opsguide.reach.inventory import Element, Platform
-from opsguide.reach.lined import close_matches
+from opsguide.launch import platform_checks
+from opsguide.launch.check import NOTE, OK, WRONG, Check, said, writable
+from opsguide.launch.setting import Setting
 
-OK, WRONG, NOTE = "ok", "wrong", "note"
-FULL, SCARCE = 1 << 20, 100 << 20
-NAMED = 5
-LAB = "the practice platform's own is made by `opsguide lab up`"
 NEEDS_NOTHING = "records, verify, doctor"
 NEEDS_THE_FILE = "matrix, may, show, elements, handoff list and show, custom list, batches"
-PREVENTED = (
-    "a command that the activity's scope does not hold to the character; a command on an element that table, inventory "
-    "and host do not agree on; a change in another step than its own, on a locked or held element, against an "
-    "invariant, or beside the plan that is carried out; a command without a line in the journal; a change repeated by "
-    "itself"
-)
-DISCOURAGED = (
-    "the broker runs as you, with a key that you can read: you can use ssh beside it, and you can rewrite the records "
-    "folder as a whole. `opsguide verify` shows what was changed, cut or removed, not what was made anew consistently"
-)
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of the doctor's."""
-
-    name: str
-    state: str
-    words: str
-    next: str = ""
 
 
 def everything(setting: Setting) -> Iterator[Check]:
@@ -73,21 +45,13 @@ def _looked_at(setting: Setting) -> Iterator[Check]:
     yield _python()
     yield _packages()
     yield _folders()
-    yield _said("guide", _guide)
+    yield said("guide", _guide)
     yield from _records(setting.records())
     try:
-        yield from _of_platform(setting.platform())
+        yield from platform_checks.of_platform(setting.platform())
     except OpsguideError as error:
         yield Check("platform", WRONG, error.words, error.next)
     yield from _lab()
-
-
-def _said(name: str, how: Callable[[], str]) -> Check:
-    """What `how` says, or the error that it raises, as a check."""
-    try:
-        return Check(name, OK, how())
-    except OpsguideError as error:
-        return Check(name, WRONG, error.words, error.next)
 
 
 def _guide() -> str:
@@ -127,152 +91,8 @@ def _folders() -> Check:
         return Check("repository", WRONG, error.words, error.next)
 
 
-def _of_platform(platform: Platform) -> Iterator[Check]:
-    kind = "PRACTICE" if platform.practice else "REAL"
-    yield Check("platform", OK, f"{platform.name} ({kind}), {len(platform.elements)} elements, {platform.file}")
-    yield _said("edition", lambda: f"{edition_of(platform).name}, {len(edition_of(platform).activities)} activities")
-    yield from _components(platform)
-    yield _said("people", _you)
-    yield _said("policy", _policy)
-    for check in (_said("ssh key", lambda: _key(platform)), *_secrets(platform)):
-        yield replace(check, next=f"{check.next}; {LAB}") if check.state == WRONG and platform.practice else check
-    if platform.api is None:
-        yield Check("platform API", NOTE, "none configured: proofs of kind go without it")
-    yield from _support(platform)
-    yield _readable("known_hosts", platform.ssh.known_hosts, "known_hosts", platform)
-    if os.access(platform.ssh.known_hosts, os.R_OK):
-        yield from _host_keys(platform)
-    yield _readable("ssh configuration", platform.ssh.config, "config", platform)
-    yield from _writable("state folder", platform.state, f"install -d -m 2770 -g GROUP {platform.state}")
-    yield _broker(platform.file)
-    yield from _protection(platform)
-
-
-def _components(platform: Platform) -> Iterator[Check]:
-    """A component that no map knows is not drained, and nothing of it is checked."""
-    try:
-        known = {*alive.load().checks, *alive.load().stop_order, *services.load()}
-    except OpsguideError:
-        return
-    for one in platform.elements.values():
-        if one.component and one.component not in known:
-            words = f"{one.name}: neither services.toml nor alive.toml knows {one.component}: no checks, no drain"
-            yield Check("component", NOTE, words, f"correct it{close_matches(one.component, known)}")
-
-
-def _support(platform: Platform) -> Iterator[Check]:
-    """How requests reach the support; nothing is connected to."""
-    support = platform.support
-    if smtp := support.smtp:
-        how = f"mail to {support.to} by {smtp.host} port {smtp.port}, {smtp.security}"
-        readable = smtp.ca is None or os.access(smtp.ca, os.R_OK)
-        words = how if readable else f"the CA file {smtp.ca} cannot be read"
-        yield Check("support", OK if readable else WRONG, words, "" if readable else "see support.smtp.ca")
-    elif support.folder:
-        yield from _writable(
-            "support", support.folder, "make it, or correct support.folder", "requests go as files to "
-        )
-    else:
-        yield Check("support", NOTE, "requests leave as files only: opsguide handoff send NUMBER --to-file DIR")
-
-
-def _you() -> str:
-    found = people.person(os.getuid(), places.home() / "parameters" / "people.yml")
-    return f"records name you {found['name']} ({found['user']}: {found['how']})"
-
-
-def _policy() -> str:
-    found = policy.load(places.home() / "parameters" / "policy.yml")
-    return f"idle {found.idle:.0f} s, linger {found.linger:.0f} s; at most " + ", ".join(
-        f"{n} {name}" for name, n in found.at_most.items()
-    )
-
-
-def _key(platform: Platform) -> str:
-    from opsguide.reach.ssh_connect import private_key
-
-    reference = platform.ssh.key
-    return f"{reference}, {private_key(secrets.resolve(reference), reference).get_name()}"
-
-
-def _secrets(platform: Platform) -> Iterator[Check]:
-    """The passwords and the token of the platform file; nothing of them is shown."""
-    for what, reference in secrets.of_platform(platform).items():
-        yield _said(what, partial(_resolved, reference))
-
-
-def _resolved(reference: str) -> str:
-    secrets.resolve(reference)
-    return f"{reference} can be read"
-
-
-def _readable(name: str, path: Path, key: str, platform: Platform) -> Check:
-    if os.access(path, os.R_OK):
-        return Check(name, OK, str(path))
-    remedy = f"make it, or correct ssh.{key} in {platform.file.name}{f'; {LAB}' if platform.practice else ''}"
-    return Check(name, WRONG, f"{path} cannot be read", remedy)
-
-
-def _host_keys(platform: Platform) -> Iterator[Check]:
-    """Whether each host can be told from another, and who may change the file that says so."""
-    ssh, hosts = platform.ssh, [one for one in platform.elements.values() if one.is_host]
-    try:
-        known = {h.name for h in hosts if _on_file(ssh.known_hosts, h)}
-    except OpsguideError as error:
-        yield Check("host keys", WRONG, error.words, error.next)
-        return
-    unknown = [h.name for h in hosts if h.name not in known]
-    more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
-    words = f"no key on file for {', '.join(unknown[:NAMED])}{more}: nothing is sent there" if unknown else "all hosts"
-    remedy = "ssh-keyscan HOST; compare its fingerprint with the host's own, then add the line" if unknown else ""
-    yield Check("host keys", (NOTE if known else WRONG) if unknown else OK, words, remedy)
-    if ssh.known_hosts.stat().st_mode & 0o022:
-        words = f"{ssh.known_hosts} can be changed by others: who adds a key there is believed"
-        yield Check("known_hosts", NOTE, words, f"chmod go-w {ssh.known_hosts}")
-
-
-def _on_file(file: Path, host: Element) -> bool:
-    return any(hostkeys.on_file(file, name) for name in hostkeys.names(host.name, host.address, host.port))
-
-
-def _writable(name: str, folder: Path, remedy: str, what: str = "") -> Iterator[Check]:
-    there = next(p for p in (folder, *folder.parents) if _is_there(p))
-    fits = os.access(there, os.W_OK | os.X_OK) and there.is_dir()
-    words = f"{what}{folder}{'' if there == folder else ', not made yet'}"
-    yield Check(name, OK if fits else WRONG, words if fits else f"{there} cannot be written", "" if fits else remedy)
-    free = os.statvfs(there)
-    room = free.f_bavail * free.f_frsize
-    if fits and room < SCARCE:
-        words = f"{room >> 20} MiB are free for {folder}: without room no record, and without a record no command"
-        yield Check(name, WRONG if room < FULL else NOTE, words, "make room there")
-
-
-def _is_there(path: Path) -> bool:
-    """Whether it is there for us: not where we may not even look."""
-    try:
-        return path.exists()
-    except OSError:
-        return False
-
-
 def _records(folder: Path) -> Iterator[Check]:
-    return _writable("records", folder, "name another place: --records or OPSGUIDE_RECORDS")
-
-
-def _broker(platform: Path) -> Check:
-    try:
-        path = wire.socket_path(platform)
-    except OpsguideError as error:
-        return Check("broker", WRONG, error.words, error.next)
-    return Check("broker", OK, "running" if wire.is_served(path) else "not running: it starts when it is needed")
-
-
-def _protection(platform: Platform) -> Iterator[Check]:
-    yield Check("prevented", NOTE, PREVENTED)
-    scheme, _, place = platform.ssh.key.partition(":")
-    yours = scheme != "file" or os.access(place, os.R_OK)
-    words = DISCOURAGED if yours else "the key is not yours to read; who owns the broker decides what else it prevents"
-    yield Check("discouraged", NOTE, words)
+    return writable("records", folder, "name another place: --records or OPSGUIDE_RECORDS")
 
 
 def _lab() -> Iterator[Check]:

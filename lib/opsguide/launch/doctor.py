@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 
 from opsguide.launch import checks
+from opsguide.launch.check import WRONG
 from opsguide.launch.setting import Command, Setting, json_option, pass_setting, print_json, print_lines
 
 
@@ -27,4 +28,4 @@ def doctor_command(context: click.Context, setting: Setting, as_json: bool) -> N
             print_lines([f"{check.state.upper():6} {check.name}: {check.words}", *then])
     if as_json:
         print_json([asdict(check) for check in found])
-    context.exit(2 if any(check.state == checks.WRONG for check in found) else 0)
+    context.exit(2 if any(check.state == WRONG for check in found) else 0)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from opsguide.errors import TamperedError
-from opsguide.record import chain, durable, story
+from opsguide.record import chain, durable, unsettled
 from opsguide.record.archive import UNFINISHED, Archive, RunFolder
 from opsguide.record.journal import EVENTS, INTENT, read
 from opsguide.record.seal import seal
@@ -61,7 +61,7 @@ def close_orphan(folder: Path, how: str) -> Closed:
 
 def _closed(run: str, path: Path) -> Closed:
     events = read(path)
-    unknown = [dict(event) for event in story.unknown_changes(events, run)]
+    unknown = [dict(event) for event in unsettled.unknown_changes(events, run)]
     return Closed(run, path, str(events[-1].get("state")), unknown)
 
 
@@ -82,7 +82,7 @@ def _never_began(archive: Archive, folder: Path) -> bool:
 
 def _finish(folder: RunFolder, how: str) -> Path:
     events = read(folder.path)
-    unknown = story.unknown_changes(events, folder.run)
+    unknown = unsettled.unknown_changes(events, folder.run)
     if not folder.journal.ended:
         held = {event.get("command") for event in events if event.get("type") == "hold"}
         answered = {event.get("command"): event for event in events if event.get("type") == "answer"}
