@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from opsguide import places, wire
+from opsguide.errors import InputError
 from opsguide.launch import checks
 from opsguide.launch.check import NOTE, OK, WRONG, Check
+from opsguide.launch.platform_checks import LAB
 from opsguide.launch.setting import Setting
 
 from .conftest import FarDesk
@@ -58,6 +60,12 @@ def test_nothing_is_wrong_where_nothing_is_missing(far: FarDesk) -> None:
     found = told(far)
     assert wrong(found) == set()
     assert found["host keys"].words == "all hosts"
+    assert {n: found[n].state for n in ("platform API", "support", "prevented", "discouraged")} == dict.fromkeys(
+        ("platform API", "support", "prevented", "discouraged"), NOTE
+    )
+    assert found["platform API"].words.startswith("none configured")
+    assert "--to-file" in found["support"].words
+    assert "you can use ssh beside it" in found["discouraged"].words
     assert "works" not in found
 
 
@@ -68,6 +76,51 @@ def test_hosts_without_a_key_on_file_are_named_and_nothing_works_where_none_has_
     assert "no key on file for ih-02, new-01:" in found.words
     known(far)
     assert wrong(told(far)) == {"host keys"}
+
+
+def test_of_many_hosts_without_a_key_five_are_named_and_the_rest_counted(far: FarDesk) -> None:
+    rows = "".join(f"  uh-1{n}: {{kind: user-host, address: 127.0.1.{n}}}\n" for n in range(7))
+    far.platform.write_text(far.platform.read_text().replace("hosts:\n", f"hosts:\n{rows}", 1))
+    known(far, "ih-01")
+    assert "no key on file for uh-10, uh-11, uh-12, uh-13, uh-14 and 6 more: nothing" in told(far)["host keys"].words
+
+
+@pytest.mark.parametrize(("name", "check"), [("ssh_config", "ssh configuration"), ("known_hosts", "known_hosts")])
+def test_a_file_of_ssh_that_is_not_there_is_named_with_its_key(far: FarDesk, name: str, check: str) -> None:
+    known(far, *HOSTS)
+    (far.folder / name).unlink()
+    found = told(far)
+    assert wrong(found) == {check}
+    assert found[check].words == f"{far.folder}/{name} cannot be read"
+    assert f"correct ssh.{name.removeprefix('ssh_')} in far.yml; {LAB}" in found[check].next
+
+
+def test_a_package_that_is_missing_is_named_and_so_is_what_works_all_the_same(far: FarDesk, monkeypatch) -> None:
+    wanted = ["click>=8", "no-such-package[x]>=1", "another-one; extra == 'test'"]
+    monkeypatch.setattr(checks, "requires", lambda name: wanted)
+    found = told(far)
+    assert (found["packages"].words, found["packages"].next) == ("missing: no-such-package[x]>=1", "make install")
+    assert "elements" not in found["works"].words
+
+
+def test_a_map_of_the_guide_that_is_broken_is_named(far: FarDesk, monkeypatch) -> None:
+    def broken() -> None:
+        raise InputError("mends.toml: mend 1: key activity is missing")
+
+    monkeypatch.setattr(checks.mends, "load", broken)
+    found = told(far)
+    assert (found["guide"].state, found["guide"].words) == (WRONG, "mends.toml: mend 1: key activity is missing")
+    assert "elements" not in found["works"].words
+
+
+def test_mail_to_the_support_is_told_and_a_missing_authority_named(far: FarDesk) -> None:
+    mail = f"{{to: s@v.example, from: o@p.example, smtp: {{host: localhost, security: tls, ca: {far.folder}/ca.pem}}}}"
+    far.platform.write_text(f"{far.platform.read_text()}support: {mail}\n")
+    found = told(far)["support"]
+    assert (found.state, found.words) == (WRONG, f"the CA file {far.folder}/ca.pem cannot be read")
+    far.write("ca.pem", "")
+    found = told(far)["support"]
+    assert (found.state, found.words) == (OK, "mail to s@v.example by localhost port 465, tls")
 
 
 def test_known_hosts_that_others_can_change_are_named(far: FarDesk) -> None:

@@ -240,6 +240,39 @@ def test_a_bar_shows_when_a_command_ran_and_how_long(tmp_path):
     assert page.bars(told) == [{"begins": 0.0, "lasts": 100.0}] * 2
 
 
+def test_a_bar_is_seen_however_short_and_never_over_the_end():
+    def command(first, last):
+        return story.Command({"at": f"2026-01-01T00:00:{first:02}Z"}, {"at": f"2026-01-01T00:00:{last:02}Z"})
+
+    def bars(*commands):
+        return [
+            (bar["begins"], bar["lasts"]) for bar in page.bars(story.Story({}, [], dict(enumerate(commands)), {}, []))
+        ]
+
+    assert bars(command(0, 10), command(10, 10), command(5, 50)) == [(0.0, 20.0), (20.0, 2.0), (10.0, 90.0)]
+    assert bars(command(0, 50), command(50, 50)) == [(0.0, 100.0), (98.0, 2.0)]
+    assert bars(command(7, 7)) == [(0.0, 100.0)]
+    assert bars() == []
+
+
+@pytest.mark.parametrize(("verb", "state", "met", "tone"), [
+    ("look", "ok", None, "plain"), ("look", "failed", None, "bad"), ("look", "ok", False, "bad"),
+    ("change", "ok", None, "loud"), ("edit", "ok", None, "loud"), ("change", "lost", None, "bad"),
+    ("prove", "ok", True, "ok"), ("prove", "ok", False, "bad"), ("change", None, None, "bad"),
+])  # fmt: skip
+def test_the_colour_of_a_bar_is_what_went_wrong_what_changed_or_what_was_proved(verb, state, met, tone):
+    assert page.tone(story.Command({"verb": verb}, {"state": state, "met": met} if state else {})) == tone
+
+
+@pytest.mark.parametrize(("line", "tone"), [
+    ("OK  nginx is active", "ok"), ("PROVEN  uh-01", "ok"), ("SUCCEEDED", "ok"), ("FAILED  x", "bad"), ("NO ANSWER  x", "bad"),
+    ("UNKNOWN", "bad"), ("CHANGE on uh-01", "loud"), ("EDIT on uh-01", "loud"), ("== restart", "head"), ("$ ssh uh-01", "sent"),
+    ("! warned", "err"), ("  active", "out"), ("exit 0 in 1 s", "plain"), ("OKAY", "plain"),
+])  # fmt: skip
+def test_the_colour_of_a_line_follows_from_its_first_word(line, tone):
+    assert page.toned([line]) == [(tone, line)]
+
+
 def test_cells_that_are_not_the_repositorys_are_marked(tmp_path):
     run = sample.begin(tmp_path)
     run.journal.append("cell", cell=1, id="extra", source="print(1)", known=False)
