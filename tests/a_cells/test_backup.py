@@ -71,7 +71,7 @@ def listed(lab: Any, host: str = "uh-01") -> str:
 def aged(archive: Path, days: float) -> None:
     """The backup as made so many days ago."""
     info, then = archive.parent / "info.json", time.localtime(time.time() - days * 86400)
-    told = {"at": time.mktime(then), "date": time.strftime("%Y-%m-%d %H:%M:%S", then)}
+    told = {"at": time.mktime(then), "date": time.strftime("%m/%d/%Y %H:%M:%S", then)}
     info.write_text(json.dumps({**json.loads(info.read_text()), **told}))
 
 

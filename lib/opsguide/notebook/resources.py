@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from opsguide.errors import InputError
+from opsguide.notebook.expect import exits, lacks, says
 
 SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 PAGE, PERIOD = 4096, 100_000
@@ -92,13 +94,18 @@ class Value:
         return rf'^{self.kind.key}="?([0-9]+:)?{word}"?$'
 
     @property
-    def told(self) -> str:
-        """What prlctl's JSON says of it (X: the names of its fields)."""
-        if self.resource in ("ram", "swap", "disk"):
-            return f'"size": "{self.amount >> 20}Mb"'
+    def told(self) -> dict[str, Any]:
+        """What prlctl's JSON must say of it: of swap and of a limit of 0 it says nothing (source of prlctl)."""
+        if self.resource == "swap":
+            return exits(0)
+        if self.resource in ("cpulimit", "iopslimit") and not self.amount:
+            return lacks(f'"{self.resource}"')
+        if self.resource in ("ram", "disk"):
+            return says(f'"size": "{self.amount >> 20}Mb"')
         if self.resource == "memguarantee":
-            return '"auto": true' if self.text == "auto" else f'"percent": {self.amount}'
-        return f'"cpulimit": "{self.amount}%"' if self.resource == "cpulimit" else f'"{self.resource}": {self.amount}'
+            return says('"auto": true' if self.text == "auto" else f'"value": "{self.amount}%"')
+        shown = {"cpulimit": f'"{self.amount}%"', "iolimit": f'"{self.amount}"'}.get(self.resource, self.amount)
+        return says(f'"{self.resource}": {shown}')
 
     def held(self, configuration: str) -> str:
         """A pattern for what the container's cgroup holds, v1 or v2; empty where it holds nothing of it."""

@@ -115,7 +115,7 @@ def _describe(source: Source, place: str, base: str, number: int, description: s
     told = {
         "uuid": source.uuid, "name": source.name, "backup": base, "number": number, "description": description,
         "node": os.uname().nodename,
-        "at": time.time(), "date": time.strftime("%Y-%m-%d %H:%M:%S"), "size": os.path.getsize(f"{place}/data.tar"),
+        "at": time.time(), "date": time.strftime("%m/%d/%Y %H:%M:%S"), "size": os.path.getsize(f"{place}/data.tar"),
     }  # fmt: skip
     with open(f"{place}/info.json", "w") as file:
         json.dump(told, file)

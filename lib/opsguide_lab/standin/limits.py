@@ -9,8 +9,8 @@ Rules:
   where the machine has the controller. The disk, the limits of input and output, and the guarantee are kept and nothing
   more: the lab's disk is a tmpfs.
 - The smaller one of `cpus` and `cpulimit` wins.
-- Guarantees over the host's memory are refused with 5, a disk that grows over the free room of /vz with 46. A file
-  `fail-set` in the private area, holding an exit code, makes every `set` end with it.
+- Guarantees over the host's memory are refused with 226, a disk that grows over the free room of /vz with 46, by prlctl
+  with 255 as all that it refuses. A file `fail-set` in the private area, holding an exit code, makes every `set` fail.
 """
 
 # ruff: noqa: PTH110, PTH123
@@ -25,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NO_RESOURCES, NO_SPACE = 5, 46
+REFUSED_BY_VCMMD, NO_SPACE = 226, 46
 SIZES = {"B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 PERIOD = 100_000  # microseconds in which a quota of the processor is counted
 MOST_IO = 2 << 30
@@ -118,7 +118,7 @@ def _refuse_guarantees(new: ct.Container) -> None:
     others = sum(guaranteed(c) for c in ct.all_containers() if c.ctid != new.ctid)
     host = next(int(line.split()[1]) << 10 for line in ct.text_of("/proc/meminfo").splitlines() if "MemTotal" in line)
     if others + guaranteed(new) > host:
-        raise ct.Refusal(NO_RESOURCES, "Not enough system resources: memory guarantees are over the host's memory")
+        raise ct.Refusal(REFUSED_BY_VCMMD, "vcmmd: memory guarantees are over the host's memory")
 
 
 def _refuse_disk(old: ct.Container, new: ct.Container) -> None:
@@ -160,17 +160,17 @@ def _write(path: str, text: str) -> None:
 
 
 def hardware(one: ct.Container) -> dict[str, object]:
-    """As `prlctl list -i -j` shows it (the names of the fields are reconstructed)."""
+    """As `prlctl list -i -j` shows it: no swap, and no limit of 0 (names of the fields: source of prlctl)."""
     guarantee, priority = one.settings.get("MEMGUARANTEE", "auto"), int(one.settings.get("IOPRIO", "4"))
+    cpulimit, iopslimit = number(one, "CPULIMIT"), number(one, "IOPSLIMIT")
     return {
         "cpu": {
-            "cpus": number(one, "CPUS") or "unlimited", "cpuunits": number(one, "CPUUNITS") or 1000,
-            "cpulimit": f"{number(one, 'CPULIMIT')}%", "ioprio": priority,
-            "iolimit": number(one, "IOLIMIT"), "iopslimit": number(one, "IOPSLIMIT"),
+            "sockets": 1, "cpus": number(one, "CPUS") or "unlimited", "cpuunits": number(one, "CPUUNITS") or 1000,
+            **({"cpulimit": f"{cpulimit}%"} if cpulimit else {}), "ioprio": priority,
+            "iolimit": str(number(one, "IOLIMIT")), **({"iopslimit": iopslimit} if iopslimit else {}),
         },
         "memory": {"size": _shown(number(one, "PHYSPAGES") * ct.PAGE)},
-        "swap": {"size": _shown(number(one, "SWAPPAGES") * ct.PAGE)},
-        "memory_guarantee": {"auto": True} if guarantee == "auto" else {"percent": int(guarantee)},
+        "memory_guarantee": {"auto": True} if guarantee == "auto" else {"value": f"{guarantee}%"},
         "hdd0": {"type": "expanded", "size": _shown(number(one, "DISKSPACE") << 10), "mnt": "/"},
     }  # fmt: skip
 

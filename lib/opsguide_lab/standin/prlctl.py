@@ -108,7 +108,7 @@ def _details(rows: list[ct.Container]) -> list[dict[str, object]]:
 
 
 def _set(one: ct.Container, words: list[str]) -> int:
-    """Set properties; it ends with the code of vzctl, by which it is done."""
+    """Set properties; 255 where one is refused."""
     from opsguide_lab.standin import limits
 
     try:
@@ -121,10 +121,10 @@ def _set(one: ct.Container, words: list[str]) -> int:
             limits.put(one, option, value, "prlctl")
     except ct.Refusal as refusal:
         print(f"Failed to configure the CT: {refusal}", file=sys.stderr)
-        return refusal.code
+        return FAILED
     except (OSError, ValueError) as error:
         print(f"Failed to configure the CT: {error}", file=sys.stderr)
-        return 3
+        return FAILED
     print("The CT has been successfully configured.")
     return 0
 
