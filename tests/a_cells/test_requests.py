@@ -117,7 +117,11 @@ UPDATE = {
     "since when it is up": "uptime",
     "the platform's record": "gethosts",
 }
-WINDOWS = {"machines": "prlctl list -a --vmtype vm -j", "each machine whole": "6f0d1f8e-2b8c"}
+WINDOWS = {
+    "machines": "prlctl list -a --vmtype vm -j",
+    "each machine whole": "prlctl list -i '{6f0d1f8e-2b8c",
+    "its snapshots": "prlctl snapshot-list '{6f0d1f8e-2b8c",
+}
 MIGRATION = {
     "platform version": "infra_version",
     "kernel": "uname -r",

@@ -55,13 +55,13 @@ def test_a_guest_with_another_system_is_no_windows_guest(desk: Desk, lab: Any) -
 def test_a_guest_with_a_snapshot_is_named_since_it_cannot_be_moved(desk: Desk, lab: Any) -> None:
     place = lab.host_root("uh-01") / "vz/vmprivate/win2019-1/vm.json"
     whole = place.read_text()
-    place.write_text(json.dumps({**json.loads(whole), "Snapshots": [{"name": "before"}], "name": "win 2019 'a'"}))
+    place.write_text(json.dumps({**json.loads(whole), "Snapshots": [{"id": "{0a1b}"}], "name": "win 2019 'a'"}))
     try:
         assert stepped(desk, BOOK, **given("uh-01")) is None
     finally:
         place.write_text(whole)
     body, _ = request(desk)
-    assert judged(body)["no Windows guest has a snapshot"] is False
+    assert judged(body)["no machine has a snapshot"] is False
     assert judged(body)["the host has a Windows guest"] is True
 
 

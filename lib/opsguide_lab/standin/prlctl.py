@@ -1,7 +1,7 @@
 """Stand-in for prlctl of the opsguide practice platform: NOT the real program.
 
 usage: prlctl list [-a] [-H] [-j] [-o COLUMN,...] [--vmtype ct|vm|all] | list -i -j [--vmtype ct|vm|all] [ID]
-       prlctl start ID | stop ID [--kill] | restart ID | suspend ID | resume ID
+       prlctl start ID | stop ID [--kill] | restart ID | suspend ID | resume ID | snapshot-list ID
        prlctl status ID | exec ID COMMAND...   (the command is not given to a shell) | set ID [--memsize SIZE]
        [--swappages SIZE] [--memguarantee PERCENT|auto] [--cpus N] [--cpulimit PERCENT] [--cpuunits N] [--iolimit SIZE]
        [--iopslimit N] [--ioprio 0-7] [--device-set hdd0 --size SIZE]     a bare SIZE is in megabytes
@@ -10,8 +10,8 @@ usage: prlctl list [-a] [-H] [-j] [-o COLUMN,...] [--vmtype ct|vm|all] | list -i
        prlctl mount ID -o ro | umount ID | delete ID     a container that is down
        columns: uuid status ip type name
 
-A virtual machine is a file /vz/vmprivate/NAME/vm.json, its record as `list -i NAME -j` shows it. It is listed and does
-not run: nothing but `list` knows it.
+A virtual machine is a file /vz/vmprivate/NAME/vm.json; what begins with a capital letter there is shown by
+`list -i -j`. It is listed and does not run: nothing but `list` and `snapshot-list` knows it.
 """
 
 # Imports are few for the reason that containers.py gives.
@@ -88,10 +88,27 @@ def _info(keys: list[str], kind: str) -> int:
     import json
 
     machines = [] if kind == "CT" else _machines()
-    found = [m for m in machines if not keys or keys[-1] in (m["name"], m["uuid"], m["uuid"].strip("{}"))]
+    found = [_shown(m) for m in machines if not keys or keys[-1] in _names(m)]
     if kind != "VM" and not (keys and found):
         found += _details(list(map(_any, keys)) or ct.all_containers())
     print(json.dumps(found, indent=4))
+    return 0
+
+
+def _names(machine: dict[str, Any]) -> tuple[str, str, str]:
+    return machine["name"], machine["uuid"], machine["uuid"].strip("{}")
+
+
+def _shown(machine: dict[str, Any]) -> dict[str, Any]:
+    """A virtual machine as `list -i -j` has it: without its snapshots, which `snapshot-list` tells."""
+    own = {key: value for key, value in machine.items() if key[0].isupper() and key != "Snapshots"}
+    return {"ID": machine["uuid"], "Name": machine["name"], "Type": "VM", "State": machine["status"], **own}
+
+
+def _snapshots(key: str) -> int:
+    print("PARENT_SNAPSHOT_ID                      SNAPSHOT_ID")
+    for snapshot in next((m["Snapshots"] for m in _machines() if key in _names(m)), []):
+        print(f"{'':38} *{snapshot['id']}")
     return 0
 
 
@@ -148,6 +165,8 @@ def _act(verb: str, words: list[str]) -> int:
         return does.get(verb, backups.delete)(words)
     if not words:
         raise ct.Refusal(FAILED, "the identifier is missing")
+    if verb == "snapshot-list":
+        return _snapshots(words[0])
     one = ct.find(words[0])
     if verb == "status":
         print(f"CT {one.settings.get('NAME')} exist {_row(one)['status']}")
