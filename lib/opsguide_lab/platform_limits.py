@@ -22,8 +22,8 @@ SETTINGS = {
 
 
 def get_config_keys(state: State, arguments: Arguments) -> Record:
-    """The settings that are named in `keys`, by commas."""
-    wanted = [name.strip() for name in arguments.get("keys", "").split(",")]
+    """The settings that are named in `key`, by commas; all of them without it."""
+    wanted = [name.strip() for name in arguments.get("key", "").split(",") if name.strip()] or list(SETTINGS)
     return {"array": [{"name": n, "value": SETTINGS[n]} for n in wanted if n in SETTINGS]}
 
 
