@@ -37,8 +37,8 @@ def rise(host: Host, base: Path, layers: Path, *, restore: bool = False) -> bool
     _start(host, base, layers)
     if not hosts.wait(lambda: _sshd_listens(host), PATIENCE):
         raise LabError(_why(host, "its sshd does not come up"))
-    if not hosts.key_answers(host):
-        raise LabError(_why(host, "another host key answers at its address"))
+    if not hosts.wait(lambda: hosts.key_answers(host), PATIENCE):
+        raise LabError(_why(host, "its own host key does not answer at its address"))
     if not hosts.wait(lambda: hosts.containers_ready(host.name), PATIENCE):
         raise LabError(_why(host, "its containers do not come up"))
     return True
