@@ -82,14 +82,14 @@ def shape(folder: RunFolder, grounds: Grounds, cell: Decision, listed: list[dict
 
 
 def _evidence(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each look with what it answered; `whole` is the file of a long answer."""
+    """Each look with what it answered, or why it was not sent; `whole` is the file of a long answer."""
     sent = {e["command"]: e for e in events if e["type"] == "send" and e["verb"] == "look"}
     return [
         {
             "command": sent[e["command"]]["line"],
             "state": e["state"],
             "exit": e["exit"],
-            "answer": e["out"],
+            "answer": e.get("out", e.get("words", "")),
             "whole": e.get("out_file") or "",
             **({"api": True} if sent[e["command"]]["kind_of"] == "api" else {}),
         }

@@ -69,7 +69,8 @@ def markdown(body: dict[str, Any]) -> str:
     lines += ["", "## Evidence (read only, secrets hidden)", ""]
     for item in body["evidence"]:
         word, answer = ("result", tables.laid_out(item["answer"])) if item.get("api") else ("exit", item["answer"])
-        ended = one_line(item["state"]) if item["exit"] is None else f"{word} {item['exit']}"
+        state = one_line(item["state"]).replace("not-run", "not sent")
+        ended = state if item["exit"] is None else f"{word} {item['exit']}"
         lines += [f"{_code(item['command'])} ({ended})", *_fenced(answer)]
     return harmless.lines("\n".join(lines) + "\n")
 
