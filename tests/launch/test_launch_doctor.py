@@ -59,7 +59,8 @@ def test_nothing_is_wrong_where_nothing_is_missing(far: FarDesk) -> None:
     known(far, *HOSTS)
     found = told(far)
     assert wrong(found) == set()
-    assert found["host keys"].words == "all hosts"
+    assert (found["host keys"].words, found["host keys"].next) == ("all hosts", "")
+    assert found["platform"].words.startswith("far (PRACTICE), 8 elements")
     assert {n: found[n].state for n in ("platform API", "support", "prevented", "discouraged")} == dict.fromkeys(
         ("platform API", "support", "prevented", "discouraged"), NOTE
     )
@@ -74,6 +75,7 @@ def test_hosts_without_a_key_on_file_are_named_and_nothing_works_where_none_has_
     found = told(far)["host keys"]
     assert found.state == NOTE
     assert "no key on file for ih-02, new-01:" in found.words
+    assert found.next.startswith("ssh-keyscan HOST; compare its fingerprint")
     known(far)
     assert wrong(told(far)) == {"host keys"}
 
