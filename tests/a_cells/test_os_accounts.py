@@ -435,6 +435,7 @@ def test_a_link_in_a_home_leads_root_nowhere(desk: Desk, people, pair: Path) -> 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
+        ("user", "", "action add needs user"),
         ("user", "root", "neither root nor one of the platform's"),
         ("user", "jelastic", "neither root nor one of the platform's"),
         ("user", "jelastic-ftp", "neither root nor one of the platform's"),
