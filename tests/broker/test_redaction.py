@@ -252,6 +252,17 @@ def test_a_very_long_line_is_never_cut_within_a_secret(away: int) -> None:
     assert shown.replace("[hidden: t]", "") == first
 
 
+@pytest.mark.parametrize("away", range(-30, 31, 5))
+def test_a_very_long_line_is_never_cut_within_a_private_key(away: int) -> None:
+    first = "z " * 35_000
+    at = len(first) - redaction.REACH + away
+    key = "-----BEGIN PRIVATE KEY-----Qq9Qq9Qq9-----END PRIVATE KEY-----"
+    content = (first[:at] + key + first[at:]).encode()
+    shown = streamed([content[: len(first)], content[len(first) :]], PLAIN)
+    assert "Qq9" not in shown
+    assert shown.count("z") == 35_000
+
+
 @pytest.mark.parametrize("size", [70_000, 200_000, 2_600_000])
 @pytest.mark.parametrize("start", ["password = ", "x token=", "-----BEGIN PRIVATE KEY-----", "s3cr3t-value"])
 def test_a_very_long_value_is_hidden_whole(start: str, size: int) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from opsguide.errors import InputError, LockedError
-from opsguide.record import batch_orphans, batches
+from opsguide.record import batch_orphans, batches, durable
+from opsguide.record.batch_checks import check_batch
 from opsguide.record.batches import BatchFolder, tag
+from opsguide.record.ledger import Ledger
 from opsguide.record.redaction import Redactor
 from opsguide.record.verify import first_bad, verify
 from record import sample
@@ -120,6 +122,18 @@ def test_every_edit_of_a_batch_is_caught_by_both_verifiers(root: Path, change: C
     assert bad is not None
     assert said in (bad.first_bad, "") or bad.first_bad.startswith("20")
     assert not shell_says_ok(root)
+
+
+@pytest.mark.parametrize("said", [{"batch": "20200101T000000Z-x-00000000"}, {"version": 2}])
+def test_a_first_file_of_another_batch_is_caught_though_the_ledger_names_it(
+    root: Path, said: dict[str, object]
+) -> None:
+    path, ledger = place(root), Ledger(root).read().entries
+    first = {**json.loads((path / "batch.json").read_bytes()), **said}
+    sample.overwrite(path / "batch.json", durable.json_file(first))
+    named = [{**e, "digest": durable.file_digest(path / "batch.json")} for e in ledger if e["type"] == "batch"]
+    found = check_batch(path, named, set())
+    assert (found.verdict, found.first_bad) == ("TAMPERED", "batch.json")
 
 
 def test_a_batch_that_names_a_run_which_is_gone_is_tampered(root: Path) -> None:
