@@ -223,6 +223,18 @@ def test_an_expectation_is_judged_on_what_the_host_said(here: Here, said: str, e
     assert here.send("look", expect=SAYS, judged=False).state == "ok"
 
 
+def test_standard_output_is_judged_to_its_last_byte_and_standard_error_is_not(here: Here) -> None:
+    def says(sink: Any) -> None:
+        sink("out", b"in")
+        sink("err", b"active")
+        sink("out", b"active")
+
+    here.outside.met = says
+    seen = here.send("look", expect={"name": "equals", "args": ["inactive"], "exit": 0})
+    assert (seen.state, seen.text, seen.raw) == ("ok", "inactive", b"inactive")
+    assert [(e["out"], e["err"]) for e in here.events("answer")] == [("inactive", "active")]
+
+
 def test_a_secret_in_a_line_is_sent_and_told_nowhere(here: Here) -> None:
     here.outside.outcome = "lost"
     here.outside.met = lambda sink: sink("out", f"x {SECRET}\n".encode())

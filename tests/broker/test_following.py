@@ -76,6 +76,12 @@ def test_what_nobody_knows_is_neither_repeated_nor_passed_over_until_somebody_sa
     assert follow(archive, state, run).done == {CHANGE: run}
 
 
+def test_what_was_sent_once_more_counts_as_it_ended_then(archive: Archive, state: State) -> None:
+    first = ended(archive, "ok")
+    second = ended(archive, "failed", follows={"run": first})
+    assert follow(archive, state, second).done == {}
+
+
 def test_a_reboot_that_answered_well_is_not_known_to_have_happened(archive: Archive, state: State) -> None:
     run = ended(archive, "ok", effect="reboots")
     with pytest.raises(HeldError, match="nobody has said"):
@@ -157,6 +163,11 @@ def test_a_plan_is_carried_out_once_and_only_one_that_succeeded(archive: Archive
     found = follow(archive, state, run)
     assert found.plan
     assert (found.how, found.plan.run) == ("plan", run)
+    other = ended(Archive(archive.root.parent / "elsewhere"), "ok")
+    state.changes(Changed("uh-01", other, durable.now()))
+    with pytest.raises(RefusedError, match=f"{other} has changed uh-01 since"):
+        follow(archive, state, run)
+    state.changes(Changed("uh-01", run, durable.now()))
     used = ended(archive, "ok", "succeeded", follows={"run": run})
     with pytest.raises(InputError, match=f"was carried out by {used}"):
         follow(archive, state, run)

@@ -161,6 +161,7 @@ class Platform:
         self.cancel, self.runbook = threading.Event(), "01.ipynb"
         self.asked: list[str] = []
         self.learned: set[str] = set()
+        self.steps = Steps(())
 
     def send(self, command: Command) -> Seen:
         self.asked.append(command.target.template.rpartition(".")[2])
@@ -186,6 +187,7 @@ def filled(folder: Path, world: Platform, times: int = 1) -> Command:
     (target,) = targets(here, "change", {"what": {"command": TEMPLATE}})
     work = Work(here, world, None, Steps(("join",)), "apply")  # type: ignore[arg-type]
     step = work.steps.start("join", True)
+    world.steps = work.steps
     found = [handed.filled(work, step, Command(target, "change", "join", 9, holds=True), {}) for _ in range(times)]
     return found[-1]
 
@@ -214,8 +216,11 @@ def test_nothing_is_asked_for_while_the_platform_lists_the_host_or_its_address(t
 
 
 def test_an_answer_without_a_command_sends_nothing(tmp_path: Path) -> None:
+    world = Platform(command="two\nlines, and this is long enough")
     with pytest.raises(FailedError, match="no command of one line"):
-        filled(tmp_path, Platform(command="two\nlines, and this is long enough"))
+        filled(tmp_path, world)
+    with pytest.raises(RefusedError, match="step join has failed"):
+        world.steps.all_done()
 
 
 @pytest.mark.parametrize("method", ["GetHosts", "GetAddHostCmd"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,10 @@ def ended(archive: Archive, verb: str = "look", state: str = "ok", **fields: Any
     return over(archive, sample.begin(archive.root, **fields), verb, state)
 
 
-def over(archive: Archive, run: RunFolder, verb: str, state: str = "ok") -> Past:
-    sample.send(run, 1, verb)
+def over(archive: Archive, run: RunFolder, verb: str, state: str = "ok", number: int = 1) -> Past:
+    sample.send(run, number, verb)
     if state:
-        sample.answer(run, 1, state=state)
+        sample.answer(run, number, state=state)
     seal(run, "interrupted", 5, "")
     return lineage.read_back(archive, run.run)
 
@@ -53,6 +54,24 @@ def test_a_change_by_a_run_that_began_earlier_is_found_too(archive: Archive) -> 
     assert lineage.changed_since(archive, plan, {plan.run}) == found
     assert lineage.changed_since(archive, plan, {plan.run, found.run}) is None
     assert lineage.changed_since(archive, found, {found.run}) is None, "the plan has looked only"
+
+
+def test_a_change_that_was_sent_before_is_none_since(archive: Archive) -> None:
+    earlier = sample.begin(archive.root)
+    sample.send(earlier, 1, "change")
+    sample.answer(earlier, 1)
+    time.sleep(0.002)  # the record counts in milliseconds
+    plan = ended(archive)
+    seal(earlier, "succeeded", 0, "")
+    assert lineage.changed_since(archive, plan, {plan.run}) is None
+
+
+def test_the_answer_of_a_command_is_its_own(archive: Archive) -> None:
+    plan, run = ended(archive), sample.begin(archive.root)
+    sample.send(run, 1)
+    sample.answer(run, 1)
+    assert not over(archive, run, "change", "not-run", 2).changed_something
+    assert lineage.changed_since(archive, plan, {plan.run}) is None
 
 
 @pytest.mark.parametrize("verb", ["change", "edit"])
