@@ -201,6 +201,7 @@ def test_the_last_time_that_it_ended_so_on_such_an_element_is_one_query(far: Far
     refs = list(reversed(Archive(far.records).runs()))
     for on, slug, state in (("infrastructure-host", "", ""), ("ih-01", "", ""), ("", "", "refused")):
         assert {t["run"] for t in telling.fitting(refs, on, slug, state)} == {one, two}
+    assert [t["run"] for t in telling.fitting(refs, "", "restarting-processes", "")] == [failed]
     query = ("--activity", "06", "--state", "failed")
     assert [t["run"] for t in far("records", "--on", "user-host", *query, "--last", "1", "--json").json] == [failed]
     assert far("records", "--on", "uh-02", *query).out.endswith("; none at all on uh-02\n")
