@@ -34,11 +34,6 @@ def get_hosts(state: State, arguments: Arguments) -> Record:
     return {"array": [h for h in state.hosts if not wanted or str(h["id"]) in wanted]}
 
 
-def get_hd_node_status(state: State, arguments: Arguments) -> Record:
-    """The status of one host."""
-    return {"status": host_of(state, arguments)["status"]}
-
-
 def get_nodes(state: State, arguments: Arguments) -> Record:
     """The containers of one host, paged by startRow and resultCount."""
     nodes = state.nodes_on(str(host_of(state, arguments)["id"]))
@@ -96,7 +91,6 @@ def _restart(name: str) -> dict[str, Any]:
 METHODS: dict[str, Method] = {
     "administration.cluster.gethosts": get_hosts,
     "administration.cluster.gethdnodes": get_hosts,
-    "administration.cluster.gethdnodestatus": get_hd_node_status,
     "administration.cluster.getnodes": get_nodes,
     "administration.cluster.searchnodes": search_nodes,
     "administration.cluster.edithdnode": edit_hd_node,

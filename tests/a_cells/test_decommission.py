@@ -165,7 +165,7 @@ def test_an_evacuation_whose_answer_was_lost_is_unknown_held_and_not_asked_for_a
     run = desk.record().intent["run"]
     refused = desk(*RUN)
     assert refused.code == 5, refused
-    assert desk("resume", run, "--found", "done", "--why", "GetHdNodeStatus said EVACUATED").code == 0
+    assert desk("resume", run, "--found", "done", "--why", "GetHosts said EVACUATED").code == 0
     done = desk("resume", run)
     assert done.code == 0, done
     assert_gone(lab)

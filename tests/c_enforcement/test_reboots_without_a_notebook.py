@@ -22,7 +22,7 @@ SLUG = "rebooting-host-container"
 STEPS = scopes.load(SLUG).steps
 BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
 HOLD = Path("/var/lib/opsguide-lab/state/holds/uh-02.json")
-EDIT, STATUS = "administration.cluster.EditHdNode", "administration.cluster.GetHdNodeStatus"
+EDIT, STATUS = "administration.cluster.EditHdNode", "administration.cluster.GetHosts"
 
 
 class Reboot:
@@ -51,7 +51,7 @@ class Reboot:
         done = self.run.ask({"do": "change", "step": slug, "what": what})
         if "error" in done:
             return done
-        asked = {"api": STATUS, "args": {"hdnodeid": "@element"}}
+        asked = {"api": STATUS, "args": {"ids": "@element"}}
         expect = {"name": "says", "args": [status]}
         return self.run.ask({"do": "prove", "step": slug, "what": asked, "expect": expect, "within": "2 min"})
 

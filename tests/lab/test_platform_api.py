@@ -40,7 +40,7 @@ def test_hosts_and_nodes_agree_with_what_runs(api: Any) -> None:
     assert [(n["id"], n["ctid"], n["envName"], n["status"]) for n in nodes] == [
         (1001, 101, "shop", "RUNNING"), (1002, 102, "shop", "RUNNING"), (1003, 103, "shop", "RUNNING"),
     ]  # fmt: skip
-    assert call("administration.cluster.GetHdNodeStatus", hdnodeid="3")["status"] == "ACTIVE"
+    assert [h["status"] for h in call("administration.cluster.GetHosts", ids="3")["array"]] == ["ACTIVE"]
 
 
 def test_a_wrong_session_an_unknown_host_and_an_unknown_method_are_answers_with_a_code(api: Any) -> None:

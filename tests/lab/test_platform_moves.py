@@ -40,7 +40,7 @@ def evacuate(source: str = UH1, targets: str = "", online: str = "true") -> int:
 
 
 def status(host: str = UH1) -> str:
-    return str(cluster("GetHdNodeStatus", hdnodeid=host)["status"])
+    return str(cluster("GetHosts", ids=host)["array"][0]["status"])
 
 
 def ended(host: str = UH1) -> bool:
