@@ -153,7 +153,7 @@ def guests(lab) -> Iterator[list[Path]]:
 
 
 def patched(guest: Path) -> None:
-    guest.write_text(json.dumps({**json.loads(guest.read_text()), "patched": "yes"}))
+    guest.write_text(json.dumps({**json.loads(guest.read_text()), "Patched": "yes"}))
 
 
 def test_a_check_of_each_row_is_asked_by_itself_with_the_rows_of_the_request(
@@ -167,7 +167,7 @@ def test_a_check_of_each_row_is_asked_by_itself_with_the_rows_of_the_request(
     raw.step("look")
     answer = raw.verb("look", "look", "prlctl list -a --vmtype vm -j")["done"]["answers"][0]["text"]
     rows = [{"uuid": one["uuid"], "name": one["name"]} for one in json.loads(answer)]
-    ask = {"step": "look", "what": {"command": "prlctl list -i {uuid} -j"}, "expect": matches('"patched": "yes"')}
+    ask = {"step": "look", "what": {"command": "prlctl list -i {uuid} -j"}, "expect": matches('"Patched": "yes"')}
     assert "done" in raw.ask({"do": "prove", **ask, "each": rows})
     for step in steps[1:]:
         raw.step(step, applies=False)
