@@ -206,12 +206,12 @@ DATABASE = {
     "time": "date -u",
 }
 CASES: dict[str, dict[str, str]] = {
-    "03-uh-01": UPDATE | {"status": "gethdnodestatus"},
+    "03-uh-01": UPDATE | {"status": "gethosts"},
     "03-ih-01": UPDATE | {"pairs": "ih-02 -- ", "the other members": "vzctl status 305"},
     "04-uh-01": WINDOWS
     | {
         "the platform's record": "gethosts",
-        "status": "gethdnodestatus",
+        "status": "gethosts",
         "load": "gethdnodesload",
         "nodes with owners and states": "getnodes",
         "connection": "checkhostconnection",
