@@ -176,11 +176,15 @@ class Tab:
         chromium.go(jupyter.address)
         self.wait(BUTTON.format("notebook:restart-run-all"), "the runbook's toolbar")
         wait_for(jupyter.kernels, what="the kernel starts")
-        self.wait(".jp-Notebook-ExecutionIndicator[data-status=idle]", "the kernel is ready")
+        self.ready()
         chromium.script("document.querySelector('.jp-NotebookPanel .jp-Notebook').focus()")
 
     def wait(self, selector: str, what: str) -> None:
         wait_for(lambda: self.chromium.script(f"!!document.querySelector({json.dumps(selector)})"), what=what)
+
+    def ready(self) -> None:
+        """The kernel is there and does nothing."""
+        self.wait(".jp-Notebook-ExecutionIndicator[data-status=idle]", "the kernel is ready")
 
     def press(self, selector: str, what: str) -> None:
         """The mouse's button goes down and up on it."""

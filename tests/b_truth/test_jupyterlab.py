@@ -95,10 +95,13 @@ def test_the_buttons_for_interrupt_and_restart_leave_the_truth_and_one_change_ea
     counter.go()
     wait_for(lambda: answered(desk.record()), what="the change came to its end")
     assert counter.starts == 1
+    old = jupyter.kernels()
     tab.click("notebook:restart-kernel")
     tab.accept()
     first = sealed(desk)
     assert (first.state, answered(first), counter.starts) == ("interrupted", ["ok"], 1)
+    wait_for(lambda: set(jupyter.kernels()) - set(old), what="the kernel is another")
+    tab.ready()
     tab.run_all()
     wait_for(lambda: len(desk.folders()) == 2, what="a new run begins")
     assert (sealed(desk).state, counter.starts) == ("succeeded", 2)
