@@ -19,6 +19,7 @@ from typing import Any
 import websocket
 
 from desk import BINARIES, Desk, wait_for
+from launchers import kernels_of
 
 FLAGS = [
     "--headless",
@@ -148,9 +149,7 @@ class Jupyter:
 
     def kernels(self) -> list[int]:
         """Its kernels' process ids."""
-        listed = ["ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)]
-        said = subprocess.run(listed, capture_output=True, text=True, check=False).stdout
-        return [int(line.split()[0]) for line in said.splitlines() if "ipykernel" in line]
+        return kernels_of(self.process.pid)
 
     def close(self) -> None:
         if self.process.poll() is None:
