@@ -13,30 +13,13 @@ import yaml
 
 from desk import BINARIES, REPOSITORY, Desk, wait_for
 from kernels import Hand
+from seen import boot_ids, moved, running, vzctl_log
 from stepping import stepped
 
 pytestmark = pytest.mark.lab
 RUNBOOK = REPOSITORY / "runbooks" / "05-rebooting-host-container.ipynb"
-BOOT_ID = ["cat", "/proc/sys/kernel/random/boot_id"]
 MEMBERS = ("gate1", "jelcore1", "hcore1", "resolver1")
 PEERS = ("gate2", "jelcore2", "hcore2", "resolver2", "jelastic-db2", "ih-02")
-
-
-def boot_ids(lab: Any, *names: str) -> dict[str, str]:
-    return {name: lab.inside(name, BOOT_ID).stdout.strip() for name in names}
-
-
-def running(lab: Any, host: str) -> set[str]:
-    return set(lab.inside(host, ["vzlist", "-H", "-1"]).stdout.split())
-
-
-def moved(before: dict[str, str], after: dict[str, str]) -> bool:
-    """Whether each of them has another boot id."""
-    return all(after[name] not in ("", before[name]) for name in before)
-
-
-def log_of(lab: Any, host: str) -> str:
-    return lab.inside(host, ["cat", "/var/log/vzctl.log"]).stdout
 
 
 def arguments(element: str, **more: Any) -> list[str]:
@@ -73,14 +56,14 @@ def test_a_user_host_is_rebooted_by_our_launcher_and_every_container_that_ran_ru
     lab.inside("uh-01", ["vzctl", "stop", "102"])
     lab.inside("uh-01", ["vzctl", "set", "102", "--onboot", "no", "--save"])
     before, ran = boot_ids(lab, "uh-01", "node101", "node103"), running(lab, "uh-01")
+    log = vzctl_log(lab, "uh-01")
     try:
         done = desk("run", *arguments("uh-01", stop_batch=2))
         assert done.code == 0, done
         assert moved(before, boot_ids(lab, *before))
         assert running(lab, "uh-01") == ran == {"101", "103"}
-        log = log_of(lab, "uh-01")
-        assert "CT 103 : Checkpointing completed" in log
-        assert "CT 103 : Container was stopped" not in log
+        assert "CT 103 : Checkpointing completed" in log()
+        assert "CT 103 : Container was stopped" not in log()
     finally:
         for ctid in ("101", "102"):
             lab.inside("uh-01", ["vzctl", "set", ctid, "--onboot", "yes", "--save"])
@@ -198,7 +181,7 @@ def test_a_host_that_does_not_return_is_unknown_and_held_until_somebody_has_look
     record = desk.record()
     assert (record.state, record.seal["exit"]) == ("unknown", 5)
     (hold,) = record.events("hold")
-    assert (hold["element"], hold["settle"]) == ("uh-02", " ".join(BOOT_ID))
+    assert (hold["element"], hold["settle"]) == ("uh-02", "cat /proc/sys/kernel/random/boot_id")
     assert len([e for e in record.sent("change") if "reboot" in e["line"]]) == 1
     wait_for(lambda: lab.inside("uh-02", ["systemctl", "is-active", "sshd"]).stdout == "active\n", what="it answers")
     assert moved(before, boot_ids(lab, "uh-02"))

@@ -13,11 +13,11 @@ import yaml
 
 from desk import REPOSITORY, Desk, wait_for
 from opsguide_lab.standin import packages
+from seen import boot_ids, moved, running, vzctl_log
 from stepping import stepped
 
 pytestmark = pytest.mark.lab
 BOOK = "03-virtuozzo-software-and-kernel-update.ipynb"
-BOOT_ID = ["cat", "/proc/sys/kernel/random/boot_id"]
 MEMBERS = ("gate1", "jelcore1", "hcore1", "resolver1")
 PEERS = ("gate2", "jelcore2", "hcore2", "resolver2", "jelastic-db2", "ih-02")
 OLD, NEW = packages.OLD, packages.NEW
@@ -36,14 +36,6 @@ def given(element: str, **more: Any) -> dict[str, Any]:
 
 def said(lab: Any, element: str, *words: str) -> str:
     return str(lab.inside(element, list(words)).stdout.strip())
-
-
-def boot_ids(lab: Any, *names: str) -> dict[str, str]:
-    return {name: said(lab, name, *BOOT_ID) for name in names}
-
-
-def running(lab: Any, host: str) -> set[str]:
-    return set(said(lab, host, "vzlist", "-H", "-1").split())
 
 
 def installed(lab: Any, host: str) -> dict[str, list[str]]:
@@ -83,16 +75,16 @@ def ours(desk: Desk, lab: Any) -> Iterator[Any]:
 def test_a_user_host_is_updated_boots_the_new_kernel_and_all_that_ran_runs_again(desk: Desk, ours: Any) -> None:
     lab = ours
     before, calls = boot_ids(lab, "uh-01", "node101", "node103"), len(lab.api_requests())
+    log = vzctl_log(lab, "uh-01")
     done = run(desk, "uh-01")
     assert done.code == 0, done
     assert desk.record().state == "succeeded"
     assert kernel(lab, "uh-01") == NEW
     assert installed(lab, "uh-01")["vzkernel"] == [OLD, NEW]
     assert installed(lab, "uh-01")["vzctl"] == [packages.OFFERED["vzctl"]]
-    after = boot_ids(lab, *before)
-    assert all(after[name] not in ("", before[name]) for name in before)
+    assert moved(before, boot_ids(lab, *before))
     assert running(lab, "uh-01") == {"101", "102", "103"}
-    assert "CT 103 : Checkpointing completed" in said(lab, "uh-01", "cat", "/var/log/vzctl.log")
+    assert "CT 103 : Checkpointing completed" in log()
     records = [json.loads(r["args"]["hdnode"]) for r in lab.api_requests()[calls:] if "hdnode" in r["args"]]
     assert [(r["status"], r["soapPort"], r["tcpPort"]) for r in records] == [
         ("MAINTENANCE", 4646, 4545), ("ACTIVE", 4646, 4545),
@@ -107,8 +99,7 @@ def test_an_infrastructure_host_is_updated_behind_its_peers_which_nobody_touches
     before, peers = boot_ids(lab, "ih-01", *MEMBERS, "zookeeper1"), boot_ids(lab, *PEERS)
     done = run(desk, "ih-01")
     assert done.code == 0, done
-    after = boot_ids(lab, *before)
-    assert all(after[name] not in ("", before[name]) for name in before)
+    assert moved(before, boot_ids(lab, *before))
     assert boot_ids(lab, *PEERS) == peers
     assert (kernel(lab, "ih-01"), kernel(lab, "ih-02")) == (NEW, OLD)
     assert running(lab, "ih-01") == {"301", "302", "303", "304", "305", "306", "307"}

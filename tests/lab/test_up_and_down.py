@@ -43,7 +43,7 @@ class Machine:
         groups += Path("/sys/fs/cgroup").glob(GROUP)
         namespaces: set[str] = set()
         processes: set[str] = set()
-        for entry in Path("/proc").glob("[0-9]*"):
+        for entry in [p for p in Path("/proc").iterdir() if p.name.isdigit()]:
             try:
                 state = (entry / "stat").read_text().rsplit(")", 1)[1].split()
                 # a dead one (Z) only waits until the machine's own PID 1 reads its exit status
