@@ -84,8 +84,10 @@ async def _carry(way: Way, reader: asyncio.StreamReader, writer: asyncio.StreamW
 
 
 async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
+    try:
         while chunk := await source.read(CHUNK):
             target.write(chunk)
             await target.drain()
         target.write_eof()
+    except OSError:  # one of the ends went: the other one does not wait for it
+        target.transport.abort()
