@@ -146,7 +146,7 @@ def test_a_lock_out_is_seen_told_and_taken_back_by_the_host_itself(desk: Desk, l
     last = record.sent()[-1]
     assert (last["verb"], last["template"], last["fresh"]) == ("prove", "true", True)
     assert record.answer(last["command"])["state"] == "not-run"
-    assert changes(record) == ["sh -c", "systemd-run --unit=ssh-rollback", "systemctl reload"]
+    assert changes(record) == ["sh -c", "systemd-run --unit=ssh-rollback", "sh -c"]
     sent = len(record.sent())
     its_time_passes(lab, host)
     wait_for(lambda: comes_in(host), what="the host lets us in again")
@@ -171,6 +171,27 @@ def test_the_rollback_outlives_the_session_that_armed_it_and_no_other_run_begins
     assert not desk.record().sent("change", "edit")
     its_time_passes(lab, "uh-01")
     wait_for(lambda: state(lab, "uh-01") == before, what="the old files are back")
+
+
+@pytest.mark.parametrize(("last", "refused"), [("arm", "edit-main"), ("check", "reload")])
+def test_after_a_pause_in_which_the_timer_has_fired_nothing_is_changed(
+    desk: Desk, lab, last: str, refused: str
+) -> None:
+    lock_out = "AllowUsers somebody-else"
+    one = Stepped(desk, BOOK, asked("uh-01", settings=[lock_out]))
+    try:
+        assert one.run(last) is None
+        lab.inside("uh-01", ["sh", "-c", "systemctl stop ssh-rollback.timer; systemctl start ssh-rollback.service"])
+        main = lab.host_root("uh-01") / MAIN
+        main.write_text(f"{lock_out}\n{SEED.read_text()}")  # a reload would bring it into force
+        edits = len(desk.record().sent("edit"))
+        assert "exit 3" in str(one.run(refused))
+        assert len(desk.record().sent("edit")) == edits
+        assert main.read_text() == f"{lock_out}\n{SEED.read_text()}"
+        assert comes_in("uh-01")
+    finally:
+        one.close()
+    assert desk.record().state == "failed"
 
 
 @pytest.mark.parametrize(("comment", "step"), [("migration@ih-01", "ssh -o BatchMode"), ("platform@", "CheckHost")])
@@ -256,7 +277,7 @@ def test_what_sshd_refuses_or_reads_otherwise_never_comes_into_force(desk: Desk,
     error = stepped(desk, BOOK, **asked("uh-01", settings=[setting]))
     assert error is not None
     assert desk.record().sent()[-1]["step"] == step
-    assert "systemctl reload sshd" not in [e["template"] for e in desk.record().sent("change")]
+    assert "reload" not in [e["step"] for e in desk.record().sent("change")]
     assert is_armed(lab, "uh-01")
     lab.inside("uh-01", ["systemctl", "start", "ssh-rollback.service"])
     wait_for(lambda: in_force(lab, "uh-01") == before, what="the old files are back")

@@ -13,8 +13,10 @@ import pytest
 
 from desk import Desk, Outcome, wait_for
 from opsguide.guide import scopes, slots
+from stepping import Stepped
 
 pytestmark = pytest.mark.lab
+BOOK = "07-editing-system-files.ipynb"
 CRON, SYSCTL = "/etc/cron.d/opsguide-test", "/etc/sysctl.d/90-opsguide-test.conf"
 LINE = "17 3 * * * root /bin/true\n"
 ALIVE, ROOM = "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_rmem"
@@ -78,7 +80,7 @@ def test_kernel_settings_are_loaded_kept_and_not_loaded_again(desk: Desk, lab, a
     assert (lab.host_root("uh-01") / SYSCTL[1:]).read_text() == text
     assert not armed(lab)
     assert not list(Path("/var/lib/opsguide-lab/state/open").glob("uh-01.*")), "nothing is open"
-    (load,) = (e for e in desk.record().sent("change") if e["template"].startswith("sysctl -p"))
+    (load,) = (e for e in desk.record().sent("change") if e["step"] == "load")
     again = asked(desk, SYSCTL, f"settings={ALIVE} = 611")
     assert again.code == 0, again
     assert not desk.record().sent("change", "edit"), "what is so already is not loaded again"
@@ -104,6 +106,25 @@ def test_a_load_that_fails_half_way_is_taken_back_by_the_host_itself(desk: Desk,
     assert (path.read_text() if path.exists() else "") == old
     assert path.exists() == bool(old)
     assert not old or path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(("last", "refused"), [("arm", "edit"), ("edit", "load")])
+def test_after_a_pause_in_which_the_timer_has_fired_nothing_is_changed(
+    desk: Desk, lab, as_built, last: str, refused: str
+) -> None:
+    path, before = lab.host_root("uh-01") / SYSCTL[1:], value(lab, ALIVE)
+    one = Stepped(desk, BOOK, {"element": "uh-01", "path": SYSCTL, "settings": [f"{ALIVE} = 613"], "mode": "apply",
+                               "reason": "agreed, CHG-7"})  # fmt: skip
+    try:
+        assert one.run(last) is None
+        lab.inside("uh-01", ["systemctl", "stop", "sysctl-rollback.timer"])
+        text = path.read_text() if path.exists() else ""
+        assert "exit 3" in str(one.run(refused))
+    finally:
+        one.close()
+    assert desk.record().state == "failed"
+    assert (path.read_text() if path.exists() else "") == text
+    assert value(lab, ALIVE) == before != "613"
 
 
 def test_a_key_that_the_vendors_file_sets_is_refused_in_the_plan(desk: Desk, lab) -> None:
