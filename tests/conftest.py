@@ -55,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
         config.stash[ROOM] = rooms.enter(worker)
     elif getattr(config.option, "numprocesses", None):
-        config.stash[LIMIT] = rooms.prepare(config.option.numprocesses)
+        config.stash[RAISED] = rooms.prepare(config.option.numprocesses)
     # A shell's background job ignores Ctrl-C, and so would all that the tests start and interrupt.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -77,7 +77,7 @@ def pytest_collection_finish() -> None:
 
 RUNTIME = pytest.StashKey[Path]()
 ROOM = pytest.StashKey[Path]()
-LIMIT = pytest.StashKey[str]()
+RAISED = pytest.StashKey[int]()
 FIGURES = pytest.StashKey["Figures"]()
 
 
@@ -188,8 +188,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if IN_CI and reporter and config.args in ([], ["tests"]):
         _refuse_gaps(session, reporter.stats, config.stash[FIGURES])
-    if LIMIT in config.stash:
-        rooms.INSTANCES.write_text(config.stash[LIMIT])
+    if RAISED in config.stash:
+        rooms.more_instances(-config.stash[RAISED])
     _end_broker(config.stash[RUNTIME])
 
 

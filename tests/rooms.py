@@ -1,7 +1,7 @@
 """Rooms: test processes side by side, each with loopback, lab folder and cgroups of its own, so that labs never meet.
 
 The mount and network namespaces of a room end with its process. The limit on inotify instances is the machine's: it is
-raised while several rooms run, and put back.
+raised by what several rooms need while they run, and lowered by as much afterwards: another run may have raised it, too.
 """
 
 from __future__ import annotations
@@ -32,14 +32,18 @@ def possible() -> int:
     )
 
 
-def prepare(rooms: int) -> str:
-    """What all rooms share is made before they are entered: the lab's base and enough instances. The old limit."""
+def prepare(rooms: int) -> int:
+    """What all rooms share is made before they are entered: the lab's base and enough instances; by how many more."""
     from opsguide_lab import base
 
     base.ensure(lambda words: print(f"  lab: {words}", flush=True))
-    before = INSTANCES.read_text()
-    INSTANCES.write_text(str(int(before) + rooms * NEEDED))  # what runs already, a lab of the demo's too, keeps its own
-    return before
+    more_instances(rooms * NEEDED)  # what runs already, a lab of the demo's too, keeps its own
+    return rooms * NEEDED
+
+
+def more_instances(count: int) -> None:
+    """Raise the limit, or lower it where `count` is negative."""
+    INSTANCES.write_text(str(int(INSTANCES.read_text()) + count))
 
 
 def enter(name: str) -> Path:

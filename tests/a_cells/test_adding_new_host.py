@@ -229,6 +229,7 @@ def test_when_the_link_is_cut_while_it_joins_nobody_claims_to_know_and_nothing_i
 ) -> None:
     slow = CURL.replace("exec", 'case "$*" in */half*) while [ ! -e /root/go ]; do sleep 0.1; done;; esac\nexec')
     lab.inside("new-01", ["sh", "-c", "cat > /usr/local/bin/curl; chmod 755 /usr/local/bin/curl"], stdin=slow)
+    lab.inside("new-01", ["rm", "-f", "/root/go", "/root/curl.log"])
     log = lab.host_root("new-01") / "root/curl.log"
     cutter = threading.Thread(
         target=lambda: (wait_for(lambda: log.exists() and "/half" in log.read_text(), 300), lab.fault("new-01", "cut"))

@@ -29,7 +29,7 @@ def evacuating(raw, mode: str):
 
 
 def test_an_evacuation_without_room_elsewhere_is_refused_and_a_plan_says_so(desk: Desk, raw, lab) -> None:
-    lab.inside("uh-02", ["fallocate", "-l", "505M", "/vz/zz-full"])
+    lab.fill_disk("uh-02")
     try:
         refused = evacuating(raw, "apply")["error"]
         assert refused["exit"] == 7
@@ -40,7 +40,7 @@ def test_an_evacuation_without_room_elsewhere_is_refused_and_a_plan_says_so(desk
         said = [e["words"] for e in desk.record().events("note")]
         assert any(words.startswith("would be refused now: uh-01 needs ") for words in said)
     finally:
-        lab.inside("uh-02", ["rm", "-f", "/vz/zz-full"])
+        lab.free_disk("uh-02")
 
 
 def test_an_evacuation_with_room_elsewhere_is_not_refused(desk: Desk, raw) -> None:
