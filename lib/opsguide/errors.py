@@ -8,13 +8,15 @@ from typing import Any, ClassVar
 from opsguide.harmless import one_line
 
 TEXTS = ("where", "command", "answer", "next")
+NOTHING = "nothing to any element"
 
 
 class OpsguideError(Exception):
     """Base of all errors that are shown to an operator without a traceback.
 
     `words` is one sentence. `where` names the element or file, `command` the line that was sent,
-    `answer` what came back, `next` the next step to take; empty fields are left out.
+    `answer` what came back, `next` the next step to take; empty fields are left out. `sent` is what this run has sent
+    by then, where that is known: whoever raises need not know it. `key` is the parameter that is wrong or missing.
     """
 
     exit_code: int = 1
@@ -23,13 +25,14 @@ class OpsguideError(Exception):
     def __init__(self, words: str, *, where: str = "", command: str = "", answer: str = "", next: str = "") -> None:
         super().__init__(words)
         self.words, self.where, self.command, self.answer, self.next = words, where, command, answer, next
+        self.sent = self.key = ""
 
     def __init_subclass__(cls) -> None:
         OpsguideError.kinds[cls.__name__] = cls
 
     def lines(self) -> list[str]:
-        """The at most five lines that an operator reads; no word of a host acts, or makes a line of its own."""
-        fields = (("where", self.where), ("command", self.command), ("answer", self.answer), ("next", self.next))
+        """The few lines that an operator reads; no word of a host acts, or makes a line of its own."""
+        fields = [(name, getattr(self, name)) for name in ("where", "command", "answer", "sent", "next")]
         first = f"{type(self).__name__}: {one_line(self.words)}"
         return [first, *(f"  {k + ':':9}{one_line(v)}" for k, v in fields if v)]
 
@@ -43,12 +46,12 @@ class OpsguideError(Exception):
     def with_texts(self, changed: Callable[[str], str]) -> OpsguideError:
         """The same error with each of its texts changed."""
         error = type(self)(changed(self.words), **{n: changed(getattr(self, n)) for n in TEXTS})
-        error.exit_code = self.exit_code
+        error.exit_code, error.sent, error.key = self.exit_code, self.sent, self.key
         return error
 
     def as_dict(self) -> dict[str, Any]:
         """The error as it travels between broker and kernel."""
-        names = ("words", "where", "command", "answer", "next")
+        names = ("words", *TEXTS, "sent", "key")
         return {"error": type(self).__name__, "exit": self.exit_code, **{n: getattr(self, n) for n in names}}
 
     @classmethod
@@ -58,13 +61,19 @@ class OpsguideError(Exception):
         texts = {n: str(fields.get(n, "")) for n in TEXTS}
         error = kind(str(fields.get("words", "")), **texts)
         error.exit_code = int(fields.get("exit", kind.exit_code))
+        error.sent, error.key = str(fields.get("sent", "")), str(fields.get("key", ""))
         return error
 
 
 class InputError(OpsguideError):
-    """Bad input or set-up; nothing was run."""
+    """Bad input or set-up; nothing more is sent."""
 
     exit_code = 2
+
+    def of(self, key: str) -> InputError:
+        """The same error, of that parameter."""
+        self.key = key
+        return self
 
 
 class StoreError(OpsguideError):

@@ -172,7 +172,7 @@ def test_what_is_required_for_one_choice_of_another_may_be_empty_for_the_others(
     for empty in ("", " "):
         with pytest.raises(InputError, match="action change needs path") as refused:
             both.check({"action": "change", "path": empty})
-        assert refused.value.next == "give it: -p path=…  the file"
+        assert (refused.value.next, refused.value.key) == ("the file", "path")
 
 
 def test_an_unknown_name_is_refused_with_the_nearest_known_one() -> None:

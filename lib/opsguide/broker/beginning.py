@@ -53,7 +53,9 @@ def begin(means: Means, request: dict[str, Any], watch: Callable[[Run], None]) -
         raise
     except OpsguideError as error:
         _seal_refused(run, error)
-        raise error.with_texts(commands.hidden) from None
+        told = error.with_texts(commands.hidden)
+        told.sent = commands.sent
+        raise told from None
     return run
 
 

@@ -23,9 +23,9 @@ from opsguide.broker.means import Means
 from opsguide.broker.state import Changed, Hold
 from opsguide.broker.targets import Target
 from opsguide.broker.transit import REBOOTING, UNCLEAR, Command, Seen, Transit
-from opsguide.errors import FailedError, StoreError
+from opsguide.errors import NOTHING, FailedError, StoreError
 from opsguide.guide import expectations
-from opsguide.record import durable, words
+from opsguide.record import answers, durable, words
 from opsguide.record.archive import RunFolder
 
 
@@ -37,6 +37,7 @@ class Commands:
         self._asker, self._say = means.asker, _in_turn(means.say)
         self._count, self._flights = itertools.count(1), Flights(means.state)
         self.cancel = threading.Event()
+        self._sent: list[str] = []
         self._transit = Transit(folder.journal, means.reach, self._say, self.cancel)
 
     @property
@@ -58,6 +59,14 @@ class Commands:
     def person(self) -> str:
         """The name of who runs it."""
         return str(self._asker.person["name"])
+
+    @property
+    def sent(self) -> str:
+        """What has been sent by now, in words: `4 looks, 1 change`."""
+        changes = sum(verb in answers.CHANGING for verb in self._sent)
+        looks = len(self._sent) - changes
+        said = [f"{n} {noun}{'s' if n > 1 else ''}" for n, noun in ((looks, "look"), (changes, "change")) if n]
+        return ", ".join(said) or NOTHING
 
     def number(self) -> int:
         """The next command's number."""
@@ -101,6 +110,8 @@ class Commands:
         if command.screen in ("live", "sent"):
             self.show(sent)
         seen = self._transit.go(command, number)
+        if seen.state != "not-run":
+            self._sent.append(command.verb)
         seen.sent = sent
         self._judge(command, expect, seen)
         seen.answer = self.write(

@@ -4,6 +4,7 @@
 - A client of another version is refused in one sentence.
 - When the client is gone a look is given up, a change is followed to its end; then the run is sealed with the truth.
 - A run that is idle for too long is sealed interrupted and its element is free.
+- What refuses says what was sent by then: most often nothing.
 - When the record cannot be written, nothing further is sent; the unfinished record is closed at the next start.
 - A bug here ends the run, not the broker.
 """
@@ -27,12 +28,13 @@ from opsguide.broker.resume import resume
 from opsguide.broker.run import Run
 from opsguide.broker.verbs import VERBS
 from opsguide.broker.world import World
-from opsguide.errors import HeldError, InputError, LockedError, OpsguideError, RefusedError, StoreError
+from opsguide.errors import NOTHING, HeldError, InputError, LockedError, OpsguideError, RefusedError, StoreError
 from opsguide.guide import editions, scopes
 from opsguide.guide.parameters import COMMON
 from opsguide.wire import Lines
 
 CELL_WORDS = ("cell", "output", "cell-end")
+REFUSING = (InputError, RefusedError, HeldError, LockedError)
 
 
 class Session:
@@ -130,6 +132,8 @@ class Session:
             if self.run:
                 self.run.work.steps.fail("interrupt")
             return self._reply(request, {})
+        if isinstance(error, REFUSING):
+            error.sent = error.sent or (self.run.commands.sent if self.run else NOTHING)
         if self.run:
             error = error.with_texts(self.run.commands.hidden)
         if self.run and not silent:

@@ -109,7 +109,7 @@ class Parameter:
 
     def _bad(self, words: str, near: list[str] | None = None) -> InputError:
         hint = f"did you mean {near[0]}?" if near else self.help
-        return InputError(f"parameter {self.name} {words}", next=hint)
+        return InputError(f"parameter {self.name} {words}", next=hint).of(self.name)
 
 
 def _filled(value: Any) -> bool:
@@ -142,7 +142,7 @@ class Parameters:
             return self.known[name]
         near = get_close_matches(name, self.known, 1)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(self.known)}"
-        raise InputError(f"unknown parameter {name[:60]!r}", next=hint)
+        raise InputError(f"unknown parameter {name[:60]!r}", next=hint).of(name)
 
     def check(self, values: dict[str, Any]) -> dict[str, Any]:
         """All values checked, defaults filled in; InputError for the first that does not fit."""
@@ -150,11 +150,12 @@ class Parameters:
             self.named(name)
         checked = {n: p.check(values.get(n, p.default)) for n, p in self.known.items()}
         if checked.get("mode") == "apply" and not str(checked.get("reason", "")).strip():
-            raise InputError("an empty reason", next="say why in reason: it stands in the record (mode apply)")
+            next = "say why in reason: it stands in the record (mode apply)"
+            raise InputError("an empty reason", next=next).of("reason")
         for name, known in self.known.items():
             if (needed := known.needed(checked)) and not _filled(checked[name]):
-                raise InputError(f"{needed} needs {name}", next=f"give it: -p {name}=…  {known.help}")
+                raise InputError(f"{needed} needs {name}", next=known.help).of(name)
             if known.confirms and checked.get("mode") == "apply" and checked[name] != checked[known.confirms]:
                 words = f"{name} must repeat {known.confirms} before anything is changed: {checked[known.confirms]}"
-                raise InputError(words, next=f"{known.help}: {name}={checked[known.confirms]}")
+                raise InputError(words, next=f"{known.help}: {name}={checked[known.confirms]}").of(name)
         return checked

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
@@ -67,7 +68,10 @@ def find(kind: str, component: str, name: str) -> Service:
     known = of(kind, component)
     if name not in known:
         allowed = ", ".join(sorted(n for n, s in known.items() if not s.denied))
-        raise InputError(f"no service {name!r} on {component or kind}", next=f"the service map has: {allowed}")
+        words = f"no service {name!r} on {component or kind}"
+        near = get_close_matches(name, known, 1)
+        next = f"did you mean {near[0]}? " if near else ""
+        raise InputError(words, next=f"{next}the service map has: {allowed}").of("service")
     if known[name].denied:
         raise RefusedError(f"{name} is not restarted here: {known[name].denied}", next="see the runbook that it names")
     return known[name]

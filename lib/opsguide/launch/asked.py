@@ -17,11 +17,13 @@ from opsguide.guide import decision, scopes, services
 from opsguide.guide.decision import Decision
 from opsguide.guide.editions import Activity
 from opsguide.guide.parameters import COMMON, Parameter, Parameters
-from opsguide.launch.given import Given, placed, text
+from opsguide.launch.given import FILE_OF, Given, placed, text
 from opsguide.launch.look_up import kind_for
 from opsguide.launch.setting import Setting, edition_of
 from opsguide.launch.table import is_here
 from opsguide.reach.inventory import Element
+
+OPTIONS = {"element": "--on ELEMENT", "reason": '--reason "…"'}
 
 
 @dataclass(frozen=True)
@@ -51,18 +53,38 @@ def merged(
     return {**file, **command, **options}
 
 
-def asked(setting: Setting, activity: str, given: Mapping[str, Given]) -> Asked:
-    """Everything checked; InputError for whatever does not fit."""
+def asked(setting: Setting, activity: str, given: Mapping[str, Given], file: str = "") -> Asked:
+    """Everything checked; InputError for whatever does not fit. `file` is where one that is missing belongs."""
+    try:
+        return _asked(setting, activity, given)
+    except InputError as error:
+        if error.key in given or not error.key:
+            raise placed(error, given[error.key].where if error.key else "") from None
+        error.next = f"{_to_give(error.key, file)}; {error.next}"
+        raise placed(error, file) from None
+
+
+def _to_give(name: str, file: str) -> str:
+    """How one that is missing is given: in the row of a sheet, in the file, or on the command line."""
+    option = OPTIONS.get(name, f"-p {name}=…")
+    if FILE_OF.search(file):
+        return f"add {name} to the row"
+    return f"add the line `{name}: …`, or give {option}" if file else f"give {option}"
+
+
+def _asked(setting: Setting, activity: str, given: Mapping[str, Given]) -> Asked:
     platform = setting.platform()
     edition = edition_of(platform)
     row = edition.activity(activity)
     common = Parameters({p.name: p for p in COMMON})
+    scope = scopes.load(row.slug) if is_here(row) else None
+    for name, one in given.items():
+        _known(scope, one).named(name)
     if "element" not in given:
-        raise InputError("no element", next="name one: --on ELEMENT; `opsguide elements` lists them")
+        raise InputError("no element", next="`opsguide elements` lists them").of("element")
     element = _element(given["element"], common, platform.element)
     mode = str(given["mode"].checked(common))
     verdict = decision.decide(edition, row.slug, kind_for(row, element), mode)
-    scope = scopes.load(row.slug) if is_here(row) else None
     if scope is None and verdict.exit != 4:
         words = f"the runbook of {row.title} is still to come"
         raise InputError(words, next="`opsguide matrix` shows which are here")
@@ -78,7 +100,7 @@ def _element(one: Given, common: Parameters, find: Any) -> Element:
     try:
         found = find(one.checked(common))
     except InputError as error:
-        raise placed(error, one.where if not error.words.startswith(one.where or "\0") else "") from None
+        raise error.of("element") from None
     assert isinstance(found, Element)
     return found
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import fields
 from typing import Any
 
 import yaml
@@ -55,7 +56,8 @@ class Child:
         """What it said of its run, once it has ended."""
         self._out.seek(0)
         try:
-            return Outcome(**json.loads(self._out.read()))
+            told = json.loads(self._out.read())
+            return Outcome(**{f.name: told[f.name] for f in fields(Outcome) if f.name in told})
         except (ValueError, TypeError):
             words = f"its process ended with {self._process.returncode} and told of no run: {self.last()[:200]}"
             return Outcome(None, "unknown", self.status or STOPPED, words, activity=activity, element=element)

@@ -14,10 +14,11 @@ from importlib import import_module
 import click
 
 from opsguide import __version__
-from opsguide.errors import OpsguideError, StoreError
-from opsguide.launch.setting import print_error, shared_options
+from opsguide.errors import NOTHING, InputError, OpsguideError, StoreError
+from opsguide.launch.setting import print_error, print_json, shared_options
 from opsguide.launch.stopping import raising
-from opsguide.launch.terminal import ended, opened
+from opsguide.launch.terminal import Lasting, ended, opened
+from opsguide.reach.lined import close_matches
 
 COMMANDS = {
     "matrix": ("look_up", "The table: who may do what, on which kind of element."),
@@ -58,6 +59,8 @@ class Late(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, or None."""
         if cmd_name not in COMMANDS:
+            if not ctx.resilient_parsing:
+                ctx.fail(f"no such command: {cmd_name[:40]!r}{close_matches(cmd_name, COMMANDS)}")
             return None
         found = getattr(import_module(f"opsguide.launch.{COMMANDS[cmd_name][0]}"), f"{cmd_name}_command")
         assert isinstance(found, click.Command)
@@ -85,23 +88,36 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # what no run and no `raising` hears ends us without a traceback
     outs = opened()
-    sys.exit(ended(outs, _run()))
+    sys.exit(ended(outs, _run(outs[0])))
 
 
-def _run() -> int:
+def _run(out: Lasting) -> int:
+    """What was asked, told in words; with --json its error is JSON, too, where nothing else was printed."""
     try:
         with raising():
-            cli(prog_name="opsguide")
+            return int(cli.main(prog_name="opsguide", standalone_mode=False) or 0)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-    except (OpsguideError, OSError, RuntimeError) as error:
-        print_error(wrong := _said(error))
+    except click.exceptions.NoArgsIsHelpError as help:
+        help.show()
+        return help.exit_code
+    except (OpsguideError, OSError, RuntimeError, click.ClickException) as error:
+        wrong = _said(error)
+        if isinstance(wrong, InputError):
+            wrong.sent = wrong.sent or NOTHING
+        print_error(wrong)
+        if "--json" in sys.argv and not out.used:
+            state = "not-run" if wrong.sent == NOTHING else "error"
+            print_json({"run": None, "state": state, **wrong.as_dict()})
         return wrong.exit_code
-    return 0
 
 
 def _said(error: Exception) -> OpsguideError:
     """What an operator reads of it: of a place or a disk that will not do, of a stop in the midst of an import."""
+    if isinstance(error, click.ClickException):
+        asked = getattr(error, "ctx", None)
+        usage = f"{asked.get_usage().removeprefix('Usage: ')}; {asked.command_path}" if asked else "opsguide"
+        return InputError(" ".join(error.format_message().split()), next=f"{' '.join(usage.split())} --help")
     if isinstance(error, OSError) and (error.filename or error.errno in MEND):
         place = error.filename or "the folder that we are in, or a disk,"
         then = MEND.get(error.errno or 0, "opsguide doctor")

@@ -53,7 +53,8 @@ def execute(
             execution_timeout=timeout, env=environment, working_folder=places.runbooks(),
         )  # fmt: skip
     except PapermillExecutionError as error:
-        return Ended(error.ename, error.evalue.partition("\n")[0], _code(error.ename))
+        words = error.evalue.partition("\n")[0]
+        return Ended(error.ename, words.removeprefix(f"{error.ename}: "), _code(error.ename))
     except (CellTimeoutError, DeadKernelError) as error:
         return Ended(type(error).__name__, str(error).strip().splitlines()[0], 1)
     except InterruptedRunError as error:

@@ -61,7 +61,8 @@ class AtomicFiles:
             raise InputError(f"there is no folder {place.parent}")
         with contextlib.suppress(FileNotFoundError):
             if _identity(place) != cls.written.get(place):
-                raise _taken(place)
+                changed = StoreError(f"{place} was changed by somebody meanwhile")
+                raise changed if place in cls.written else _taken(place)
 
 
 def _identity(place: Path) -> tuple[int, int]:

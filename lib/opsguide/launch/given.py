@@ -21,11 +21,12 @@ import yaml
 
 from opsguide.errors import InputError
 from opsguide.guide.parameters import Parameter, Parameters
+from opsguide.reach import lined
 
 SAID = {"str": "text", "int": "a whole number", "bool": "true or false", "float": "a number", "null": "nothing"}
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+FILE_OF = re.compile(r":[0-9]+$")
 LARGEST = 4 << 20
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,11 @@ class Given:
 
 
 def placed(error: InputError, where: str) -> InputError:
-    """The same error, beginning with `file:line`; unchanged for the command line."""
-    if not where:
+    """The same error, beginning with `file:line`; unchanged for the command line, and where it begins so already."""
+    if not where or error.words.startswith(f"{FILE_OF.sub('', where)}:"):
         return error
-    return InputError(f"{where}: {error.words}", where=error.where, answer=error.answer, next=error.next)
+    words = f"{where}: {error.words}"
+    return InputError(words, where=error.where, answer=error.answer, next=error.next).of(error.key)
 
 
 def text(name: str, value: str, where: str = "") -> Given:
@@ -93,17 +95,7 @@ def content_of(path: Path) -> bytes:
 
 def composed(path: Path) -> yaml.Node | None:
     """The nodes of a YAML file; InputError with file and line for anything that is not YAML."""
-    content = content_of(path)
-    try:
-        return yaml.compose(content.decode("utf-8"), Loader=_LOADER)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path}:{line}: not UTF-8") from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise InputError(f"{path}:{mark.line + 1 if mark else 1}: not YAML: {error.problem}") from None
-    except (yaml.YAMLError, RecursionError) as error:
-        raise InputError(f"{path}: not YAML: {str(error).splitlines()[0][:120]}") from None
+    return lined.composed(str(path), content_of(path))
 
 
 def from_file(path: Path) -> dict[str, Given]:
@@ -122,7 +114,8 @@ def mapping(node: yaml.Node, path: Path) -> dict[str, Given]:
         if not NAME.fullmatch(name):
             raise InputError(f"{place(path, key)}: {name[:60] or _said(key)!r} is not the name of a parameter")
         if name in found:
-            raise InputError(f"{place(path, key)}: {name} stands twice")
+            first = FILE_OF.search(found[name].where)
+            raise InputError(f"{place(path, key)}: {name} stands twice; first on line {first[0][1:] if first else 1}")
         found[name] = Given(name, _reader(value), place(path, key))
     return found
 

@@ -86,7 +86,10 @@ def made(setting: Setting, activity: str | None, given: dict[str, giving.Given],
         raise InputError(f"the runbook of {row.title} is still to come", next="`opsguide matrix` shows which are here")
     values: dict[str, Any] = {name: one.checked(scope.parameters) for name, one in given.items()}
     if "element" in values:
-        platform.element(values["element"])
+        try:
+            platform.element(values["element"])
+        except InputError as error:
+            raise giving.placed(error, given["element"].where) from None
     stem = "-".join([row.runbook.removesuffix(".ipynb"), *([values["element"]] if "element" in values else [])])
     return copies.filled(places.runbooks() / row.runbook, values, folder / f"{stem}.ipynb")
 

@@ -111,14 +111,8 @@ def _command(setting: Setting, mode: str, options: dict[str, Any]) -> int:
 
 def told(setting: Setting, asked: Callable[[], Asked], options: dict[str, Any]) -> int:
     """Run what is asked and tell its verdict, as words or JSON; the exit code."""
-    as_json = bool(options["as_json"])
-    try:
-        outcome, said = _performed(setting, asked(), options)
-    except OpsguideError as error:
-        if as_json:
-            print_json(Outcome(None, "not-run", error.exit_code, error.words).as_dict())
-        raise
-    if as_json:
+    outcome, said = _performed(setting, asked(), options)
+    if options["as_json"]:
         print_json(outcome.as_dict())
     else:
         print_lines(verdict(outcome, options["quiet"] or not said))
@@ -132,7 +126,7 @@ def _asked(setting: Setting, mode: str, options: dict[str, Any]) -> Asked:
     given = asking.merged(
         mode, giving.pairs(options["words"]), giving.from_file(file) if file else {}, options["on"], options["reason"]
     )
-    return asking.asked(setting, options["activity"], given)
+    return asking.asked(setting, options["activity"], given, str(file or ""))
 
 
 def _performed(setting: Setting, asked: Asked, options: dict[str, Any]) -> tuple[Outcome, bool]:

@@ -58,7 +58,7 @@ def _checked(setting: Setting, rows: list[sheet.Row], options: dict[str, Any]) -
     for wrong in errors[:20]:
         print_error(wrong)
     if errors:
-        raise InputError(f"{len(errors)} of {len(rows)} rows do not fit; nothing was run")
+        raise InputError(f"{len(errors)} of {len(rows)} rows do not fit", next="mend them in the sheet; no row was run")
     return found
 
 

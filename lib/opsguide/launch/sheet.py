@@ -56,11 +56,9 @@ def checked(setting: Setting, row: Row, mode: str | None, reason: str | None) ->
             defaults["reason"] = giving.text("reason", reason)
         whole = {**defaults, **given, **({"mode": defaults["mode"]} if mode else {})}
         name = ACTIVITY.check(activity.read(ACTIVITY))
-        return asked(setting, name, whole)
+        return asked(setting, name, whole, row.where)
     except InputError as error:
-        raise (
-            error if error.words.startswith(f"{row.where.rpartition(':')[0]}:") else giving.placed(error, row.where)
-        ) from None
+        raise giving.placed(error, row.where) from None
 
 
 def _csv(path: Path) -> Iterator[Row]:

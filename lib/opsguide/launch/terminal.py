@@ -22,13 +22,16 @@ from opsguide.harmless import Shown
 
 
 class Lasting:
-    """A text stream that goes on as nothing once it cannot be written; `trouble` says why, empty for a gone reader."""
+    """A text stream that goes on as nothing once it cannot be written; `trouble` says why, empty for a gone reader.
+    `used` says whether anything was written.
+    """
 
     def __init__(self, real: Any) -> None:
-        self.real, self.trouble = real, ""
+        self.real, self.trouble, self.used = real, "", False
 
     def write(self, text: str) -> int:
         """Write it, or nothing."""
+        self.used = True
         with self._going_on():
             self.real.write(text)
         return len(text)

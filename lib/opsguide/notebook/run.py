@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import sys
 from dataclasses import dataclass
 from typing import Any
 
 from opsguide import places
-from opsguide.errors import InputError
+from opsguide.errors import NOTHING, InputError
 from opsguide.notebook import screen
 from opsguide.notebook.cells import Cells
 from opsguide.notebook.step import Step
@@ -104,21 +105,19 @@ def begin(activity: str, variables: dict[str, Any]) -> Run:
     client = Client(places.platform_file(), places.records_root(), _frontend(sources))
     shell = _shell()
     cells = Cells(client.tell, shell) if shell else None
-    request = {
-        "do": "begin",
-        "activity": activity,
-        "parameters": _parameters(activity, variables, sources, client),
-        "cells": sources,
-    }
     try:
+        given = _parameters(activity, variables, sources, client)
+        request = {"do": "begin", "activity": activity, "parameters": given, "cells": sources}
         started = {name: os.environ.get(f"OPSGUIDE_{name.upper()}", "") for name in ("launch", "batch")}
         facts = client.ask({**request, **started}, screen.say)
         if cells:
             cells.begun(len(sources))
-    except BaseException:
+    except BaseException as error:
         if cells:
             cells.close()
         client.close()
+        if isinstance(error, InputError):
+            error.where, error.sent = error.where or _place(sources, error.key), error.sent or NOTHING
         raise
     return Run(client, facts, cells)
 
@@ -130,7 +129,7 @@ def _parameters(activity: str, variables: dict[str, Any], sources: list[str], cl
     values = {name: variables[name] for name in [*known, *unknown] if name in variables}
     for name, value in values.items():
         if not isinstance(value, str | int | float | bool | list | tuple):
-            raise InputError(f"parameter {name} must be text, number, true or false, or a list of text")
+            raise InputError(f"parameter {name} must be text, number, true or false, or a list of text").of(name)
     return values
 
 
@@ -155,6 +154,16 @@ def assigned(source: str) -> list[str]:
         targets = [t for node in body if isinstance(node, ast.Assign) for t in node.targets]
         named += [t.id for t in targets if isinstance(t, ast.Name)]
     return named
+
+
+def _place(sources: list[str], key: str) -> str:
+    """Where a parameter was set last, in words; empty where no cell does."""
+    for number, source in reversed(list(enumerate(sources, 1))):
+        if key and key in assigned(source):
+            line = next((n for n, text in enumerate(source.splitlines(), 1) if re.match(rf"{key}\b", text)), 1)
+            by = ", which papermill filled in from -p or -f" if _injected(source) else ""
+            return f"cell [{number}], line {line}{by}: {key}"
+    return ""
 
 
 def _frontend(sources: list[str]) -> str:

@@ -4,7 +4,7 @@
 - A value has the type that is asked for: `no` is a truth value and 012 is a number, never quietly a text.
 - Nothing is constructed from tags, and merge keys are refused like any unknown key.
 - Relative paths are meant from the file's own folder.
-- A file over 4 MiB is refused before it is parsed.
+- A file over 4 MiB is refused before it is parsed, one that is nested too deeply before nodes are made of it.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 
 from opsguide.errors import InputError
 
 LARGEST = 4 * 1024 * 1024
+DEEPEST = 20
 T = TypeVar("T")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SAID = {
@@ -171,20 +172,37 @@ def parse(file: Path, content: bytes, allowed: Iterable[str], may_be_empty: bool
     """The top mapping of a file; InputError with file and line for anything that is not YAML."""
     if len(content) > LARGEST:
         raise InputError(f"{file.name} is larger than 4 MiB", where=str(file))
-    try:
-        node = yaml.compose(content.decode("utf-8"), Loader=_LOADER)
-    except UnicodeDecodeError as reason:
-        line = content.count(b"\n", 0, reason.start) + 1
-        raise InputError(f"{file.name}:{line}: not UTF-8", where=str(file)) from None
-    except yaml.MarkedYAMLError as reason:
-        mark = reason.problem_mark or reason.context_mark
-        line = mark.line + 1 if mark else 1
-        raise InputError(f"{file.name}:{line}: not YAML: {reason.problem}", where=str(file)) from None
-    except (yaml.YAMLError, RecursionError) as reason:
-        words = str(reason).splitlines()[0][:120]
-        raise InputError(f"{file.name}: not YAML: {words}", where=str(file)) from None
+    node = composed(file.name, content, str(file))
     if node is None and may_be_empty:
         return parse(file, b"{}", allowed)
     if node is None:
         raise InputError(f"{file.name}: the file is empty", where=str(file))
     return Section(file, node, "", list(allowed))
+
+
+def composed(name: str, content: bytes, where: str = "") -> yaml.Node | None:
+    """The nodes of a file called so, None where it is empty; InputError with its line for anything that is not YAML."""
+    next = "mend that line"
+    try:
+        text = content.decode("utf-8")
+        _refuse_deep(text)
+        return yaml.compose(text, Loader=_LOADER)
+    except UnicodeDecodeError as reason:
+        line, words = content.count(b"\n", 0, reason.start) + 1, "not UTF-8"
+        next = "save the file as UTF-8"
+    except yaml.MarkedYAMLError as reason:
+        mark = reason.problem_mark or reason.context_mark
+        line, words = mark.line + 1 if mark else 1, f"not YAML: {reason.problem}"
+    except yaml.reader.ReaderError as reason:
+        line, words = content.count(b"\n", 0, reason.position) + 1, f"not YAML: {str(reason).splitlines()[0][:120]}"
+    raise InputError(f"{name}:{line}: {words}", where=where, next=next)
+
+
+def _refuse_deep(text: str) -> None:
+    """Before nodes are made of it: the parser that makes them has no end to its recursion."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            mark: Any = event.start_mark
+            raise yaml.MarkedYAMLError(problem=f"nested deeper than {DEEPEST}", problem_mark=mark)
