@@ -68,7 +68,13 @@ INPUTS = [
     ),
     proven(
         "files of parameters",
-        "test_an_error_in_a_file_names_file_line_and_key test_a_file_of_parameters_is_named_with_its_line",
+        "test_an_error_in_a_file_names_file_line_and_key test_a_file_of_parameters_is_named_with_its_line "
+        "test_what_a_file_lacks_is_told_with_the_file test_what_the_command_line_says_is_not_laid_to_the_file",
+    ),
+    proven(
+        "command lines",
+        "test_what_is_no_command_line_says_so_in_the_same_shape_and_as_json "
+        "test_what_does_not_fit_is_exit_2_and_says_what_next",
     ),
     proven("sheets", "test_a_row_that_does_not_fit_is_named_and_nothing_runs"),
     proven(

@@ -17,7 +17,7 @@ from suites import Fault, figure, proven, undefined
 TABLES = {
     "C": (ROUTES, 23),
     "F": (SECRETS, 14),
-    "G": (INPUTS, 10),
+    "G": (INPUTS, 11),
     "H": (CLAIMS, 5),
     "I": (STORIES, 16),
     "J": (FAILURES, 10),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import subprocess
 from collections.abc import Callable
@@ -282,7 +283,9 @@ def test_an_empty_reason_and_an_unknown_element_are_bad_input(desk: Desk) -> Non
 def test_stock_papermill_with_a_misspelt_parameter_fails_in_begin_and_leaves_no_record(desk, counter, tmp_path) -> None:
     done = desk.run(*papermill(tmp_path, mode="apply", reason="t", element="uh-01", service=UNIT, setle="1 s"))
     assert done.code == 1
-    assert "settle" in done.err
+    assert "did you mean settle?" in done.err
+    assert re.search(r"where: +cell \[2\], line \d, which papermill filled in", done.err)
+    assert "sent:    nothing to any element" in done.err
     assert not desk.folders()
     assert counter.starts == 0
 

@@ -35,7 +35,7 @@ def test_a_file_that_was_put_in_its_place_meanwhile_is_refused(tmp_path: Path) -
     place.unlink()
     (tmp_path / "other").write_text("theirs")
     (tmp_path / "other").rename(place)
-    with pytest.raises(InputError):
+    with pytest.raises(StoreError, match="was changed by somebody"):
         AtomicFiles.write("two", f"opsguide://{place}")
     assert place.read_text() == "theirs"
 

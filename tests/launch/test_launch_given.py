@@ -58,7 +58,7 @@ def test_what_is_not_a_name_and_a_value_is_refused(word: str) -> None:
 def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="twice"):
         given.pairs(["count=1", "count=2"])
-    with pytest.raises(InputError, match=r"x.yml:2: count stands twice"):
+    with pytest.raises(InputError, match=r"x.yml:2: count stands twice; first on line 1"):
         from_yaml(tmp_path, "count: 1\ncount: 2\n")
 
 
@@ -91,6 +91,11 @@ def test_a_file_gives_exactly_what_yaml_reads(tmp_path: Path) -> None:
     ("\ncuont: 1\n", "x.yml:2: unknown parameter 'cuont'"),
     ("- a\n", "x.yml:1: expected `name: value` lines, found a list"),
     ("note: [\n", "x.yml:2: not YAML"),
+    ("note: a\ncount: 1\0\n", "x.yml:2: not YAML: unacceptable character"),
+    ("note:\n  " + "[" * 100_000, "x.yml:2: not YAML: nested deeper than 20"),
+    ("a: &a [x, x]\nb: &b [*a, *a]\nnote: [*b, *b]\n", "x.yml:1: unknown parameter 'a'"),
+    ("\tnote: a\n", "x.yml:1: not YAML: found character"),
+    ("note: a\r\ncount: 99\r\n", "x.yml:2: parameter count 99 is outside"),
     ("note: !!python/object/apply:os.system [id]\n", "x.yml:1: note: expected text, found a list"),
     ("'x=1; import os': 1\n", "x.yml:1: 'x=1; import os' is not the name of a parameter"),
     ("note: \xff\n", "x.yml:1: note: expected"),

@@ -76,6 +76,27 @@ def test_what_does_not_fit_is_exit_2_and_says_what_next(said, words: list[str], 
     assert next in text
 
 
+@pytest.mark.parametrize(("words", "said"), [
+    (["rnu"], "did you mean run?"),
+    (["may", "06"], "opsguide may [OPTIONS] ACTIVITY ELEMENT; opsguide may --help"),
+    (["run", "06", "--onn", "x"], "opsguide run --help"),
+    (["records", "--state", "succeded"], "'succeeded', 'requested'"),
+    (["handoff", "shwo"], "Did you mean 'show'?"),
+    (["show", "99"], "`opsguide matrix` lists all"),
+    (["records", "gone"], "check --records"),
+    (["elements", "--platform", "gone"], "known: example"),
+], ids=" ".join)  # fmt: skip
+def test_what_is_no_command_line_says_so_in_the_same_shape_and_as_json(
+    far: FarDesk, words: list[str], said: str
+) -> None:
+    done = far(*words, "--json")
+    told = done.json
+    assert (done.code, told["exit"], told["error"], told["sent"]) == (2, 2, "InputError", "nothing to any element")
+    assert said in f"{told['words']} {told['next']}"
+    assert done.err.startswith(f"InputError: {told['words']}\n")
+    assert "Traceback" not in done.err
+
+
 @pytest.mark.parametrize("words", [[], ["handoff"], ["custom"], ["lab"]], ids=" ".join)
 @pytest.mark.parametrize("width", [60, 110])
 def test_what_a_command_does_is_never_cut_short(words: list[str], width: int) -> None:

@@ -39,8 +39,32 @@ def test_bad_input_is_exit_2_and_leaves_nothing(far: FarDesk, words: tuple[str, 
     assert done.code == 2, done
     assert said in done.err
     assert "Traceback" not in done.err
+    assert "  sent:    nothing to any element" in done.err
     assert len(done.err.splitlines()) <= 5
     assert not far.folders()
+    told = far(*words, "--json")
+    assert (told.code, told.json["state"], told.json["sent"]) == (2, "not-run", "nothing to any element")
+
+
+@pytest.mark.parametrize(("text", "said", "next"), [
+    ("", ": no element", "add the line `element: …`, or give --on"),
+    ("element: uh-01\n", ": parameter service must not be empty", "add the line `service: …`, or give -p service=…"),
+    ("element: uh-01\nservice: zabix-agent\nreason: x\n", ":2: no service 'zabix-agent'", "did you mean zabbix-agent?"),
+    ("elment: uh-01\n", ":1: unknown parameter 'elment'", "did you mean element?"),
+    ("element: uh-9\n", ":1: far has no element 'uh-9'", "opsguide elements"),
+    ("element: uh-01\nservice: cron\nreason: ' '\n", ":3: an empty reason", "say why"),
+    ("element: uh-01\nservice: cron\n", ": an empty reason", "add the line `reason: …`, or give --reason"),
+])  # fmt: skip
+def test_what_a_file_lacks_is_told_with_the_file(far: FarDesk, text: str, said: str, next: str) -> None:
+    path = far.write("p.yml", text)
+    done = far("run", "06", "-f", str(path))
+    assert (done.code, f"{path}{said}" in done.err, next in done.err) == (2, True, True), done
+
+
+def test_what_the_command_line_says_is_not_laid_to_the_file(far: FarDesk) -> None:
+    path = far.write("p.yml", "element: uh-01\nreason: x\n")
+    done = far("run", "06", "-f", str(path), "-p", "service=nope")
+    assert done.err.startswith("InputError: no service 'nope'"), done
 
 
 def test_a_runbook_that_is_still_to_come_is_said_everywhere(later: FarDesk) -> None:

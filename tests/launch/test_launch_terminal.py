@@ -39,7 +39,7 @@ def test_words_from_elsewhere_act_in_no_listing_and_make_no_line(held: FarDesk) 
             ("may", HOSTILE, "uh-01"),
             r"InputError: edition seed has no activity '\x1b[2J\x1b[1;1H\r\x07\x9b31m\u202eOK\n",
         ),
-        ((HOSTILE,), "Error: No such command '"),
+        ((HOSTILE,), "InputError: No such command '"),
     ):
         said = held(*words)
         text = said.out + said.err
@@ -138,7 +138,7 @@ def test_a_second_stop_ends_what_the_first_one_waits_for_without_a_traceback(far
     code = """
 import os, signal, sys
 from opsguide.launch import cli
-def waits(prog_name):
+def waits(**options):
     try:
         signal.raise_signal(signal.SIGINT)
     except Exception as stopped:

@@ -68,7 +68,8 @@ class Edition:
             if wanted == activity.slug or name.strip().lstrip("0") == str(activity.number):
                 return activity
         near = get_close_matches(wanted, [a.slug for a in (*self.activities, *NOTES)], 1)
-        hint = f"did you mean {near[0]}? `opsguide matrix` lists all" if near else NOTE_1
+        guess = f"did you mean {near[0]}? " if near else ""
+        hint = f"{guess}`opsguide matrix` lists all{'' if near else f'. {NOTE_1}'}"
         raise InputError(f"edition {self.name} has no activity {name!r}", next=hint)
 
     def party(self, slug: str, kind: str) -> str:

@@ -60,7 +60,7 @@ class Late(click.Group):
         """The command of that name, or None."""
         if cmd_name not in COMMANDS:
             if not ctx.resilient_parsing:
-                ctx.fail(f"no such command: {cmd_name[:40]!r}{close_matches(cmd_name, COMMANDS)}")
+                ctx.fail(f"No such command {cmd_name[:40]!r}{close_matches(cmd_name, COMMANDS)}")
             return None
         found = getattr(import_module(f"opsguide.launch.{COMMANDS[cmd_name][0]}"), f"{cmd_name}_command")
         assert isinstance(found, click.Command)
@@ -95,7 +95,7 @@ def _run(out: Lasting) -> int:
     """What was asked, told in words; with --json its error is JSON, too, where nothing else was printed."""
     try:
         with raising():
-            return int(cli.main(prog_name="opsguide", standalone_mode=False) or 0)
+            return int(cli(prog_name="opsguide", standalone_mode=False) or 0)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     except click.exceptions.NoArgsIsHelpError as help:

@@ -115,7 +115,8 @@ class Archive:
         for fits in (str.__eq__, str.startswith, str.endswith):
             if found := [ref for ref in runs if text and fits(ref.run, text)]:
                 return _only(found, text)
-        raise InputError(f"no run is called {text!r}", where=str(self.root), next="give the run's id, its end, or last")
+        next = "opsguide records lists them: give the run's id, its end, or last"
+        raise InputError(f"no run is called {text!r}", where=str(self.root), next=next)
 
     def walk(self) -> tuple[list[RunRef], list[Path]]:
         """All runs, oldest first, and whatever else lies in the records folder but the ledger and batches/."""
