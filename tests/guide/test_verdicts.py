@@ -187,10 +187,10 @@ def test_every_verdict_says_the_cell_the_edition_who_may_act_and_what_is_next(ce
 def test_a_kind_that_the_edition_does_not_have_is_refused_with_the_first_note(kind: str) -> None:
     with pytest.raises(InputError) as refused:
         decide(SEED, "restarting-processes", kind)
-    assert refused.value.next == kinds.NOTE_1
+    assert refused.value.next.endswith(kinds.NOTE_1)
 
 
 def test_an_activity_that_the_edition_does_not_have_is_refused_with_the_first_note() -> None:
     with pytest.raises(InputError) as refused:
         decide(SEED, "polishing-the-floor", UH)
-    assert refused.value.next == kinds.NOTE_1
+    assert refused.value.next.endswith(kinds.NOTE_1)
