@@ -42,7 +42,7 @@ def test_text_is_read_by_the_declared_type() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [
-    ("count", "010"), ("count", "three"), ("count", "12"), ("online", "1"), ("names", "[a"), ("note", "a\nb"),
+    ("count", "010"), ("count", "three"), ("count", "12"), ("online", "1"), ("names", "[a"), ("names", "[" * 100_000), ("note", "a\nb"),
 ])  # fmt: skip
 def test_text_that_does_not_fit_is_refused_with_the_parameter_s_name(name: str, value: str) -> None:
     with pytest.raises(InputError, match=name):

@@ -164,6 +164,25 @@ def test_completion_offers_activities_and_elements(far: FarDesk) -> None:
     assert "_OPSGUIDE_COMPLETE" in far("completion", "bash").out
 
 
+def test_completion_offers_platforms_editions_batches_and_the_choices_of_a_parameter(far: FarDesk) -> None:
+    from click.shell_completion import ShellComplete
+
+    from opsguide.launch.cli import cli
+
+    (far.records / "batches" / "20261128T000000Z-agents-00000000").mkdir(parents=True)
+    options = ["--records", str(far.records), "--platform", far.environment()["OPSGUIDE_PLATFORM"]]
+    offers = ShellComplete(cli, {}, "opsguide", "_OPSGUIDE_COMPLETE").get_completions
+
+    def words(*before: str, begun: str = "") -> list[str]:
+        return [one.value for one in offers([*options, *before], begun)]
+
+    assert "lab" in words("elements", "--platform")
+    assert words("matrix", "--edition") == words("matrix", "--diff") == editions.shipped()
+    assert words("batches") == words("batch", "--retry") == ["20261128T000000Z-agents-00000000"]
+    assert words("run", "06", "-p", begun="action=") == ["action=restart", "action=reload"]
+    assert words("run", "06", "-p", begun="gone=") == []
+
+
 def test_every_activity_that_is_here_has_a_scope() -> None:
     from opsguide.guide import scopes
 

@@ -54,7 +54,7 @@ def said(far: FarDesk, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
         (["batch", "/dev/zero"], "a sheet is"),
         (["batch", "gone.csv"], "name a file that you can read"),
         (["batch", "folder.csv"], "name a file that you can read"),
-        (["batch", "bytes.csv"], "not UTF-8"),
+        (["batch", "bytes.csv"], "bytes.csv:2: not UTF-8"),
         (["run", "06", "--on", "uh-01", "-f", "/dev/zero"], "is it the file that you mean?"),
         (["open", "06", "-f", "/dev/zero", "--only-copy"], "is it the file that you mean?"),
         (["matrix", "--edition", "/dev/zero"], "is it the file that you mean?"),
@@ -85,6 +85,7 @@ def test_what_does_not_fit_is_exit_2_and_says_what_next(said, words: list[str], 
     (["show", "99"], "`opsguide matrix` lists all"),
     (["records", "gone"], "check --records"),
     (["elements", "--platform", "gone"], "known: example"),
+    (["matrix", "--edition", "gone"], "shipped editions: seed"),
 ], ids=" ".join)  # fmt: skip
 def test_what_is_no_command_line_says_so_in_the_same_shape_and_as_json(
     far: FarDesk, words: list[str], said: str

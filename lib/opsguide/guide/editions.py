@@ -137,9 +137,8 @@ def load(name: str, base: Path | None = None) -> Edition:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except OSError as error:
-        raise InputError(
-            f"no edition {name!r}: {error.strerror}", next=f"shipped editions: {', '.join(shipped())}"
-        ) from None
+        words = f"no edition {name!r}: {error.strerror}"
+        raise InputError(words, next=f"shipped editions: {', '.join(shipped())}").of("edition") from None
     if len(content) > LARGEST:
         raise InputError("an edition is not larger than 4 MiB", where=str(path), next="is it the file that you mean?")
     return parse(path.stem, content, str(path))

@@ -20,8 +20,8 @@ from opsguide import __version__
 from opsguide.errors import InputError
 from opsguide.guide.durations import duration
 from opsguide.harmless import one_line
+from opsguide.launch import complete, shares
 from opsguide.launch import selection as selecting
-from opsguide.launch import shares
 from opsguide.launch.columns import aligned
 from opsguide.launch.course import Course, Limits
 from opsguide.launch.holding import holds
@@ -49,7 +49,12 @@ DEFAULTS = {"waves": "100%", "at_a_time": "1", "max_errors": "0", "gate": False,
 
 @click.command("batch", cls=Command)
 @click.argument("path", metavar="[SHEET]", required=False, type=click.Path(path_type=Path))
-@click.option("--retry", metavar="BATCH", help="The rows of BATCH that did not end well or were not run.")
+@click.option(
+    "--retry",
+    metavar="BATCH",
+    shell_complete=complete.batches,
+    help="The rows of BATCH that did not end well or were not run.",
+)
 @click.option("--waves", metavar="SIZES", help="Sizes of the waves, the last one repeated: 1,10%,25% [default: 100%].")
 @click.option("--at-a-time", metavar="N|P%", help="Rows at once within a wave [default: 1].")
 @click.option("--max-errors", metavar="N|P%", help="Errors that are borne [default: 0].")

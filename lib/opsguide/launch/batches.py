@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from opsguide.launch import complete
 from opsguide.launch.columns import aligned
 from opsguide.launch.records import close_left_batches
 from opsguide.launch.rows import WELL
@@ -14,7 +15,7 @@ from opsguide.record import batches
 
 
 @click.command("batches", cls=Command)
-@click.argument("batch", required=False)
+@click.argument("batch", required=False, shell_complete=complete.batches)
 @json_option
 @pass_setting
 def batches_command(setting: Setting, batch: str | None, as_json: bool) -> None:

@@ -8,7 +8,8 @@ import json
 import click
 
 from opsguide.errors import OpsguideError
-from opsguide.guide.editions import NOTES
+from opsguide.guide.editions import NOTES, shipped
+from opsguide.guide.parameters import COMMON
 from opsguide.launch.setting import Setting
 
 WRONG = (OpsguideError, OSError, ValueError, KeyError)
@@ -35,14 +36,34 @@ def argument(context: click.Context, name: str) -> str:
 
 
 def parameters(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """`name=` of the parameters of the activity that stands on the line."""
+    """`name=` of the parameters of the activity that stands on the line; behind `name=` its choices."""
     from opsguide.guide import scopes
 
     with contextlib.suppress(*WRONG):
         setting = context.ensure_object(Setting)
         scope = scopes.load(setting.edition().activity(argument(context, "activity")).slug)
-        names = set(scope.parameters.known if scope else {}) - {"element", "mode", "reason", "follows"}
-        return sorted(f"{name}=" for name in names if name.startswith(incomplete))
+        known = {n: p for n, p in (scope.parameters.known if scope else {}).items() if p not in COMMON}
+        name, given, _ = incomplete.partition("=")
+        offered = sorted(f"{name}=" for name in known)
+        if given:
+            flags = ("true", "false") if known[name].type == "bool" else ()
+            offered = [f"{name}={value}" for value in known[name].choices or flags]
+        return [one for one in offered if one.startswith(incomplete)]
+    return []
+
+
+def edition_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The shipped editions."""
+    return [name for name in shipped() if name.startswith(incomplete)]
+
+
+def batches(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The newest batches on record."""
+    from opsguide.record.batches import folders
+
+    with contextlib.suppress(*WRONG):
+        found = folders(context.ensure_object(Setting).records())
+        return [path.name for path in reversed(found) if path.name.startswith(incomplete)][:50]
     return []
 
 

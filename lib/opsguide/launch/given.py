@@ -61,7 +61,7 @@ def text(name: str, value: str, where: str = "") -> Given:
         if declared.type == "list[str]" and value.startswith("["):
             try:
                 return json.loads(value)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise InputError(f"parameter {name}: {value[:60]!r} is not a JSON list", next='["a, b", "c"]') from None
         return declared.read(value)
 

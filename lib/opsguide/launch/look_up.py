@@ -12,7 +12,7 @@ from opsguide.guide.editions import Activity
 from opsguide.guide.kinds import KINDS
 from opsguide.launch import table
 from opsguide.launch.columns import aligned
-from opsguide.launch.complete import activities, elements
+from opsguide.launch.complete import activities, edition_names, elements
 from opsguide.launch.setting import Command, Setting, edition_of, json_option, pass_setting, print_json, print_lines
 from opsguide.reach.inventory import Element
 
@@ -26,8 +26,15 @@ def kind_for(activity: Activity, element: Element) -> str:
 
 
 @click.command("matrix", cls=Command)
-@click.option("--edition", metavar="NAME", help="Another edition: a shipped one by name, or a CSV file.")
-@click.option("--diff", nargs=2, metavar="OLD NEW", help="What moves from one edition to another.")
+@click.option(
+    "--edition",
+    metavar="NAME",
+    shell_complete=edition_names,
+    help="Another edition: a shipped one by name, or a CSV file.",
+)
+@click.option(
+    "--diff", nargs=2, metavar="OLD NEW", shell_complete=edition_names, help="What moves from one edition to another."
+)
 @click.option("--markdown", is_flag=True, help="As README and start-here hold it.")
 @click.option("--links", default="runbooks/", help="Where the markdown's links lead.", show_default=True)
 @json_option

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import codecs
+import glob
 import json
 import os
 import sys
@@ -70,7 +71,22 @@ class Setting:
 
 def edition_of(platform: Platform) -> Edition:
     """The edition of the table that a platform follows."""
-    return editions.load(platform.edition, platform.file.parent)
+    try:
+        return editions.load(platform.edition, platform.file.parent)
+    except InputError as error:
+        if error.key:
+            error.words = f"{platform.file.name}: {error.key}: {error.words}"
+            error.where = str(platform.file)
+        raise
+
+
+def _platforms(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The platforms by name, for the shell."""
+    try:
+        found = (places.home() / "parameters" / "platforms").glob(f"{glob.escape(incomplete)}*.yml")
+        return sorted(path.stem for path in found)
+    except InputError:
+        return []
 
 
 def _keep(attribute: str) -> Any:
@@ -84,7 +100,7 @@ def _keep(attribute: str) -> Any:
 def shared_options() -> list[click.Option]:
     """`--platform` and `--records`, as options of a group or a command."""
     platform = click.Option(
-        ["--platform"], expose_value=False, callback=_keep("platform_name"), metavar="NAME",
+        ["--platform"], expose_value=False, callback=_keep("platform_name"), metavar="NAME", shell_complete=_platforms,
         help="Platform by name or file [default: $OPSGUIDE_PLATFORM, or lab].",
     )  # fmt: skip
     records = click.Option(

@@ -62,10 +62,12 @@ def checked(setting: Setting, row: Row, mode: str | None, reason: str | None) ->
 
 
 def _csv(path: Path) -> Iterator[Row]:
+    content = giving.content_of(path)
     try:
-        text = giving.content_of(path).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"{path} cannot be read: not UTF-8") from None
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path}:{line}: not UTF-8", next="save the file as UTF-8") from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         columns = next(reader, [])
