@@ -33,11 +33,11 @@ def field(done: Outcome, name: str) -> str:
 
 
 def shown(done: Outcome) -> None:
-    """Five lines at most say what failed, where, and what next; each command that they name is there."""
-    found = re.search(r"^\w+Error: .+\n((?:  (?:where|command|answer|next): .*\n)*)", done.out, re.MULTILINE)
+    """A few lines say what failed, where, and what next; each command that they name is there."""
+    found = re.search(r"^\w+Error: .+\n((?:  (?:where|command|answer|sent|next): .*\n)*)", done.out, re.MULTILINE)
     assert found, done
     names = re.findall(r"^  (\w+):", found[1], re.MULTILINE)
-    assert names == sorted(names, key=["where", "command", "answer", "next"].index), done
+    assert names == sorted(names, key=["where", "command", "answer", "sent", "next"].index), done
     assert {"where", "next"} <= set(names), done
     assert not [what for said in SAID.findall(field(done, "next")) for what in wrong(said)]
 
