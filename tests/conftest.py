@@ -183,6 +183,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     terminalreporter.write_line(f"{len(found.sshd)} tests touched a real sshd; {found.records} records were sealed")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     config = session.config
     reporter = config.pluginmanager.getplugin("terminalreporter")
@@ -191,11 +192,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if RAISED in config.stash:
         rooms.more_instances(-config.stash[RAISED])
     _end_broker(config.stash[RUNTIME])
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if ROOM in config.stash:
+    if ROOM in config.stash:  # not later: the process is ended as soon as its session is over
         rooms.leave(config.stash[ROOM])
 
 
