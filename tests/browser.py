@@ -36,6 +36,7 @@ FLAGS = [
     "--window-size=1400,1000",
 ]
 CHROMIUM = shutil.which("chromium")
+LEFT = ("Inspected target navigated", "Cannot find default execution context", "Execution context was destroyed")
 
 
 class Chromium:
@@ -70,13 +71,17 @@ class Chromium:
         return wait_for(pages, what="its tab")[0]
 
     def tell(self, method: str, **parameters: Any) -> dict[str, Any]:
+        message = self._answer(method, parameters)
+        assert "error" not in message, message
+        return message["result"]
+
+    def _answer(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
         number = next(self._numbers)
         self._line.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
             message = json.loads(self._line.recv())
             if message.get("id") == number:
-                assert "error" not in message, message
-                return message["result"]
+                return message
             self.events.append(message)
 
     def watch(self) -> None:
@@ -94,10 +99,19 @@ class Chromium:
         self.tell("Page.navigate", url=address)
 
     def script(self, source: str) -> Any:
-        """What an expression in the page gives; a promise is waited for."""
-        found = self.tell("Runtime.evaluate", expression=source, awaitPromise=True, returnByValue=True)
+        """What an expression in the page gives; a promise is waited for. A page that is left meanwhile is not asked."""
+        asked = {"expression": source, "awaitPromise": True, "returnByValue": True}
+        found = wait_for(lambda: self._there(self._answer("Runtime.evaluate", asked)), what="a page that stays")
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
+
+    @staticmethod
+    def _there(message: dict[str, Any]) -> dict[str, Any] | None:
+        """The result, None of a page that has gone before it answered."""
+        if any(words in message.get("error", {}).get("message", "") for words in LEFT):
+            return None
+        assert "error" not in message, message
+        return message["result"]
 
     def close(self) -> None:
         """The window is closed, as by its user."""

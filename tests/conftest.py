@@ -59,6 +59,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # A shell's background job ignores Ctrl-C, and so would all that the tests start and interrupt.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # So does a run under nohup with the end of its terminal: a handler, unlike what is ignored, is not handed on.
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda number, frame: None)
     # One broker for this test session, apart from the user's own; a Unix socket's path must be short.
     runtime = tempfile.mkdtemp(prefix="opsg-", dir="/tmp")
     config.stash[RUNTIME] = Path(runtime)

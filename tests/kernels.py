@@ -124,8 +124,8 @@ class Counter:
     def gate(self) -> Path:
         return self.marks.with_name("go")
 
-    def slow(self, seconds: float) -> None:
-        """Each start takes so long, or until `go`."""
+    def slow(self, seconds: float = 80) -> None:
+        """Each start takes so long, or until `go`. At 90 s systemd and the change's own deadline give it up."""
         self.gate.unlink(missing_ok=True)
         self.dropin.parent.mkdir(parents=True, exist_ok=True)
         wait = f'; timeout {seconds} sh -c "until test -e /root/go; do sleep 0.05; done" || true' if seconds else ""

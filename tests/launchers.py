@@ -44,9 +44,9 @@ def altered(folder: Path, change: Callable[[list[dict[str, Any]]], None]) -> Pat
     return copy
 
 
-def begin_change(desk: Desk, counter: Counter, *command: str, seconds: float = 60) -> subprocess.Popen[str]:
+def begin_change(desk: Desk, counter: Counter, *command: str) -> subprocess.Popen[str]:
     """A launcher that is in the middle of its change, which goes on with `counter.go()`."""
-    counter.slow(seconds)
+    counter.slow()
     process = desk.start(*command)
     wait_for(lambda: counter.starts or process.poll() is not None, what="the change reached the host")
     assert process.poll() is None, process.communicate()

@@ -190,7 +190,7 @@ class Relay:
 
     def handle(self, question: Answer) -> Answer:
         """Answer one question, from the control thread."""
-        return asyncio.run_coroutine_threadsafe(self._do(question), self.loop).result(5)
+        return asyncio.run_coroutine_threadsafe(self._do(question), self.loop).result(25)
 
     async def _do(self, question: Answer) -> Answer:
         name, do = str(question.get("host", "")), question["do"]

@@ -288,7 +288,7 @@ def test_a_saved_pair_that_has_expired_is_not_put_back(desk: Desk, lab: Any, tmp
 def test_a_saved_pair_that_could_not_be_reloaded_is_reloaded_later_and_not_moved_again(desk: Desk, lab: Any) -> None:
     put = "mv platform.$k platform.$k.old; mv platform.$k.new platform.$k"
     lab.inside("resolver1", ["sh", "-ec", f"cd /{FOLDER}; for k in crt key; do {put}; done; systemctl reload nginx"])
-    wait_for(lambda: served(lab)[BOTH["resolver1"]] == asked(NEW, "-serial"), 30, "the new pair is served")
+    wait_for(lambda: served(lab)[BOTH["resolver1"]] == asked(NEW, "-serial"), what="the new pair is served")
     unit = Path(lab.container_root("resolver1")) / "run/systemd/system/nginx.service.d/broken.conf"
     unit.parent.mkdir(parents=True)
     unit.write_text("[Service]\nExecReload=\nExecReload=/bin/false\n")

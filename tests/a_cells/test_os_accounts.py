@@ -122,7 +122,7 @@ def test_a_new_account_comes_in_with_its_key_and_has_no_password(
     keys = root(people, element) / "home/anna/.ssh/authorized_keys"
     if waits:
         wait_for(lambda: keys.exists() and keys.read_text(), what="the key is there")
-        assert login(people, element, pair) == (0, "anna"), "the run waits for it"
+        wait_for(lambda: login(people, element, pair) == (0, "anna"), what="the login that the run waits for")
     out, err = process.communicate(timeout=240)
     assert process.returncode == 0, out + err
     assert any("journalctl -t sshd" in e["template"] for e in desk.record().sent("prove")) is bool(waits)

@@ -75,7 +75,7 @@ def test_a_tab_that_is_kept_open_and_saved_again_after_the_end_leaves_the_record
 def test_a_browser_closed_in_the_change_does_not_stop_the_run(
     desk: Desk, counter: Counter, jupyter: Jupyter, tab: Tab
 ) -> None:
-    counter.slow(60)
+    counter.slow()
     tab.run_all()
     in_change(desk, counter)
     tab.chromium.close()
@@ -87,7 +87,7 @@ def test_a_browser_closed_in_the_change_does_not_stop_the_run(
 def test_the_buttons_for_interrupt_and_restart_leave_the_truth_and_one_change_each_run(
     desk: Desk, counter: Counter, jupyter: Jupyter, tab: Tab
 ) -> None:
-    counter.slow(60)
+    counter.slow()
     tab.run_all()
     in_change(desk, counter)
     tab.click("notebook:interrupt-kernel")
@@ -111,7 +111,7 @@ def test_the_buttons_for_interrupt_and_restart_leave_the_truth_and_one_change_ea
 def test_a_jupyterlab_ended_in_the_change_leaves_one_known_change_and_no_kernel(
     desk: Desk, counter: Counter, jupyter: Jupyter, tab: Tab, number: signal.Signals
 ) -> None:
-    counter.slow(60)
+    counter.slow()
     tab.run_all()
     in_change(desk, counter)
     kernels = jupyter.kernels()

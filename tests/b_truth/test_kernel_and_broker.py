@@ -47,7 +47,7 @@ def test_a_kernel_killed_before_the_change_leaves_an_interrupted_run(desk: Desk,
 
 
 def test_a_kernel_killed_in_the_change_leaves_the_change_known(desk: Desk, hand, counter: Counter) -> None:
-    counter.slow(60)
+    counter.slow()
     run = hand()
     run.up_to("drain")
     run.send("restart")
@@ -80,7 +80,7 @@ def test_a_broker_killed_before_the_change_closes_as_interrupted_and_sends_nothi
 
 
 def test_a_broker_killed_in_the_change_leaves_it_unknown_and_held_for_everybody(desk: Desk, hand, counter) -> None:
-    counter.slow(60)
+    counter.slow()
     run = hand()
     run.up_to("drain")
     run.send("restart")
@@ -158,7 +158,7 @@ def test_a_second_begin_in_a_kernel_seals_the_first_run(desk: Desk, hand, counte
 
 
 def test_the_stop_button_ends_a_look_at_once_and_lets_a_change_come_to_its_end(desk: Desk, hand, counter) -> None:
-    counter.slow(60)
+    counter.slow()
     run = hand()
     run.up_to("drain")
     message = run.send("restart")

@@ -81,7 +81,7 @@ def test_three_ways_to_run_leave_three_equal_records(desk: Desk, hand, counter: 
 
 def test_of_two_runs_at_once_one_is_refused_before_anything_is_sent(desk: Desk, counter: Counter) -> None:
     """The second is another runbook: the lock is the element's."""
-    first = begin_change(desk, counter, *OURS, seconds=80)
+    first = begin_change(desk, counter, *OURS)
     second = desk("run", "07", "--on", "uh-01", "-p", "path=/etc/motd", "-p", "settings=a = b", "--reason", "test")
     assert second.code == 7, second
     assert "locked" in second.out + second.err
@@ -94,7 +94,7 @@ def test_of_two_runs_at_once_one_is_refused_before_anything_is_sent(desk: Desk, 
 
 
 def test_a_run_on_a_host_and_one_on_its_container_exclude_each_other(desk: Desk, counter: Counter) -> None:
-    first = begin_change(desk, counter, *OURS, seconds=80)
+    first = begin_change(desk, counter, *OURS)
     other = desk("run", "restarting-processes", "--on", "node101", "-p", "service=nginx", "--reason", "test")
     assert other.code == 7, other
     elsewhere = desk("plan", "restarting-processes", "--on", "node201", "-p", "service=nginx")
@@ -229,7 +229,7 @@ def test_a_store_that_fills_in_mid_run_stops_it_and_keeps_what_was_written(
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(small)], check=True)
     try:
         desk.records = small / "records"
-        counter.slow(60)
+        counter.slow()
         ended = starting(way, desk, hand, tmp_path)
         wait_for(lambda: counter.starts, what="the change reached the host")
         fill(small / "filler")

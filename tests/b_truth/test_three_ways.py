@@ -47,7 +47,7 @@ def test_a_launcher_whose_kernel_is_killed_in_the_change_leaves_one_known_change
 def test_a_change_cell_over_its_time_is_stopped_and_its_change_is_known(
     desk: Desk, counter: Counter, tmp_path: Path, way: str, option: str
 ) -> None:
-    process = begin_change(desk, counter, *launcher(way, tmp_path), option, "15", seconds=80)
+    process = begin_change(desk, counter, *launcher(way, tmp_path), option, "15")
     kernels = kernels_of(process.pid)
     assert kernels
     wait_for(lambda: all(gone(pid) for pid in kernels), what="the kernels are gone")
@@ -98,7 +98,7 @@ def test_a_broker_killed_under_a_launcher_leaves_the_truth(
     desk: Desk, counter: Counter, tmp_path: Path, way: str, moment: str
 ) -> None:
     come, state, starts = MOMENTS[moment]
-    counter.slow(60 if moment != "after" else 0)
+    counter.slow(0 if moment == "after" else 80)
     with deaf(counter.lab) if moment == "before" else nullcontext():
         process = desk.start(*launcher(way, tmp_path, settle="60 s"))
         wait_for(lambda: come(desk, counter), what=f"the moment {moment} the change")
@@ -173,7 +173,7 @@ def test_a_second_run_by_stock_papermill_or_by_hand_is_refused_while_the_first_g
 ) -> None:
     by_hand = hand()
     by_hand.up_to("filled")
-    first = begin_change(desk, counter, *OURS, seconds=80)
+    first = begin_change(desk, counter, *OURS)
     second = desk.run(*launcher("papermill", tmp_path))
     assert second.code == 1, second
     assert "locked by another run" in second.err

@@ -141,8 +141,8 @@ def test_two_hundred_runs_with_the_broker_killed_at_random_moments_tell_the_trut
     dice, tally, begun = random.Random(seed), collections.Counter[str](), time.monotonic()
     counter.slow(0.1)
     took = measured(desk.records)
+    wait_for(lambda: quiet(counter), what="the host is quiet")
     for _ in range(KILLS):
-        wait_for(lambda: quiet(counter), what="the host is quiet")
         counter.marks.unlink(missing_ok=True)
         before = len(desk.folders())
         lived = killed(Raw(desk.records), took, *moment(dice, took))

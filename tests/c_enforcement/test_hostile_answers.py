@@ -36,7 +36,7 @@ def test_a_run_whose_reader_goes_comes_to_its_end(desk: Desk, lab: Any) -> None:
     assert process.stdout
     assert process.stdout.readline() == "lab (PRACTICE)\n"
     process.stdout.close()
-    assert (process.wait(60), desk.record().state) == (0, "succeeded")
+    assert (process.wait(240), desk.record().state) == (0, "succeeded")
     assert len(desk.record().sent("change")) == 1
     assert process.stderr
     assert "Traceback" not in process.stderr.read()

@@ -251,20 +251,20 @@ def strange() -> Iterator[Callable[[bytes | None], int]]:
 
 
 @pytest.mark.parametrize(
-    ("says", "words"),
+    ("says", "words", "patience"),
     [
-        (b"", "accepts the connection to 127.0.0.1:.* and then says nothing"),
-        (b"220 mail ready\r\n", "speaks something else than SSH: 220 mail ready"),
-        (b"SSH-2.0-x\r\n", "does not finish the key exchange"),
-        (b"SSH-1.5-x\r\n", "agree on no way to encrypt: Incompatible version"),
-        (None, "closes every connection to 127.0.0.1:.* before saying a word"),
+        (b"", "accepts the connection to 127.0.0.1:.* and then says nothing", 3),
+        (b"220 mail ready\r\n", "speaks something else than SSH: 220 mail ready", 60),
+        (b"SSH-2.0-x\r\n", "does not finish the key exchange", 3),
+        (b"SSH-1.5-x\r\n", "agree on no way to encrypt: Incompatible version", 60),
+        (None, "closes every connection to 127.0.0.1:.* before saying a word", 60),
     ],
 )
 def test_what_is_no_ssh_server_is_told_apart(
-    server: Sshd, strange: Callable[[bytes | None], int], says: bytes | None, words: str
+    server: Sshd, strange: Callable[[bytes | None], int], says: bytes | None, words: str, patience: float
 ) -> None:
     begun = time.monotonic()
-    error = refusal(server.settings, server.element(strange(says)), patience=3)
+    error = refusal(server.settings, server.element(strange(says)), patience)
     assert re.search(words, error.words), error.words
     assert time.monotonic() - begun < 30
 
@@ -274,7 +274,10 @@ def test_a_host_that_never_judges_the_key_is_told(own: Own, tmp_path: Path) -> N
     judge.write_text(until(gate))
     asks = (f"AuthorizedKeysCommand /bin/sh {judge}", f"AuthorizedKeysCommandUser {getpass.getuser()}")
     server = own("AuthorizedKeysFile none", *asks)
-    error = refusal(server.settings, server.element(), patience=4.0)
+    for patience in (2.0, 8.0, 32.0):  # in a time that is too short on a busy machine it does not come so far
+        error = refusal(server.settings, server.element(), patience)
+        if "does not judge the key" in error.words:
+            break
     assert "does not judge the key" in error.words
     assert "in time" in error.words
     assert (server.logins, server.sessions) == (0, 0)

@@ -115,7 +115,7 @@ def test_it_is_refused_when_another_run_has_changed_the_element_since(desk: Desk
 
 def interrupted(desk: Desk, counter) -> str:
     """A run whose launcher was killed in its change, which came to its end."""
-    process = begin_change(desk, counter, *OURS, seconds=300)
+    process = begin_change(desk, counter, *OURS)
     kernels = kernels_of(process.pid)
     process.send_signal(signal.SIGKILL)
     wait_for(lambda: all(gone(pid) for pid in kernels), what="the kernels are gone")
@@ -152,7 +152,7 @@ def test_what_no_longer_holds_fails_and_only_running_its_step_again_sends_it(des
 
 def crashed(desk: Desk, counter) -> str:
     """A run whose broker was killed in its change: nobody knows."""
-    process = begin_change(desk, counter, *OURS, seconds=300)
+    process = begin_change(desk, counter, *OURS)
     os.kill(desk.record().intent["broker"]["pid"], signal.SIGKILL)
     counter.go()
     process.communicate(timeout=300)

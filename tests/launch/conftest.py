@@ -61,8 +61,10 @@ class Said:
 
 
 def began(record: Path) -> str:
-    intent = record / "intent.json"
-    return json.loads(intent.read_text())["at"] if intent.exists() else ""
+    try:
+        return json.loads((record / "intent.json").read_text())["at"]
+    except FileNotFoundError:
+        return ""
 
 
 @dataclass

@@ -131,7 +131,7 @@ def test_a_planted_failure_stops_the_batch_and_retry_runs_what_did_not_end_well(
 def test_ctrl_c_lets_the_change_come_to_its_end_and_starts_nothing_more(
     desk: Desk, tmp_path: Path, counter: Counter
 ) -> None:
-    counter.slow(300)
+    counter.slow()
     process = desk.start(str(BINARIES / "opsguide"), "batch", str(sheet(tmp_path, "uh-01", "uh-02")), "--json")
     wait_for(lambda: counter.starts == 1)
     (row,) = children_of(process.pid)
@@ -153,7 +153,7 @@ def test_ctrl_c_lets_the_change_come_to_its_end_and_starts_nothing_more(
 def test_the_record_of_a_killed_batch_is_closed_with_the_truth_when_its_rows_have_ended(
     desk: Desk, tmp_path: Path, counter: Counter
 ) -> None:
-    counter.slow(300)
+    counter.slow()
     process = desk.start(str(BINARIES / "opsguide"), "batch", str(sheet(tmp_path, "uh-01", "uh-02")))
     wait_for(lambda: counter.starts == 1)
     process.kill()
@@ -189,8 +189,9 @@ def on_a_terminal(desk: Desk, words: list[str], answers: str = "", columns: int 
             if not piece:
                 break
             said += piece
-            if answers and b"[y/N]" in piece:
+            if answers and b"[y/N]" in said:
                 os.write(master, answers.encode())
+                answers = ""
     os.close(master)
     return process.wait(timeout=120), said.decode("utf-8", "replace")
 

@@ -202,11 +202,11 @@ def test_the_last_lines_say_what_was_changed_before_it_ended() -> None:
 
 
 def test_the_exit_code_is_the_seal_s(tmp_path: Path) -> None:
+    since = outcome.datetime.now(outcome.UTC)
     folder = Archive(tmp_path).start({
         "activity": {"slug": "restarting-processes", "title": "Restarting Processes"}, "element": {"name": "uh-01"},
         "launch": "abc", "mode": "apply",
     })  # fmt: skip
-    since = outcome.datetime.now(outcome.UTC)
     assert outcome.find(tmp_path, "abc", since) == folder.path
     assert outcome.find(tmp_path, "other", since) is None
     with pytest.raises(outcome.UnknownError, match="not sealed"):
