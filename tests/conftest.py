@@ -40,12 +40,13 @@ settings.register_profile(
 )  # fmt: skip
 settings.load_profile("steady")
 
+LONGEST = ("test_two_hundred_kills.py", "test_nbval.py", "test_decommission.py")
 REAL = ("tests/a_cells", "tests/b_truth", "tests/d_wire", "tests/lab", "tests/runbooks")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """A room for each core, where the machine carries rooms."""
+    """As many rooms as the machine carries."""
     return rooms.possible()
 
 
@@ -70,6 +71,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["JUPYTER_PLATFORM_DIRS"] = "1"
     os.environ["IPYTHONDIR"] = str(Path(runtime) / "ipython")
     os.environ["PATH"] = f"{BINARIES}{os.pathsep}{os.environ['PATH']}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take minutes come first, so that no process is left alone with one of them at the end."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 def pytest_collection_finish() -> None:
