@@ -67,6 +67,13 @@ def said(far: FarDesk, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
         (["handoff", "withdraw", "x", "--why", ""], "say it in words"),
         (["custom", "retire", "gone", "--ticket", ""], "say it in words"),
         (["custom", "check"], "opsguide run custom-configuration"),
+        (["run", "06", "--on", "uh-01", "-p", "service=cron", "--on=uh-02", "--reason", "x"], "--on stands twice"),
+        (["run", "--plan", "last", "--plan", "last"], "--plan stands twice"),
+        (["--platform", "lab", "elements", "--platform", "example"], "--platform stands twice"),
+        (["--platform", "lab", "--platform", "example", "elements"], "--platform stands twice"),
+        (["elements", "--platform", ""], "--platform is empty"),
+        (["run", "--plan", "", "--reason", "x"], "check --records"),
+        (["resume", "last", "--why", "it was done"], "--found and --why go together"),
     ],
     ids=lambda value: " ".join(value)[:48] if isinstance(value, list) else "",
 )
@@ -86,7 +93,7 @@ def test_what_does_not_fit_is_exit_2_and_says_what_next(said, words: list[str], 
     (["records", "gone"], "check --records"),
     (["elements", "--platform", "gone"], "known: example"),
     (["matrix", "--edition", "gone"], "shipped editions: seed"),
-], ids=" ".join)  # fmt: skip
+], ids=lambda value: " ".join(value) if isinstance(value, list) else "")  # fmt: skip
 def test_what_is_no_command_line_says_so_in_the_same_shape_and_as_json(
     far: FarDesk, words: list[str], said: str
 ) -> None:

@@ -15,7 +15,7 @@ import click
 
 from opsguide import __version__
 from opsguide.errors import NOTHING, InputError, OpsguideError, StoreError
-from opsguide.launch.setting import print_error, print_json, shared_options
+from opsguide.launch.setting import print_error, print_json, refuse_twice, shared_options
 from opsguide.launch.stopping import raising
 from opsguide.launch.terminal import Lasting, ended, opened
 from opsguide.reach.lined import close_matches
@@ -63,6 +63,11 @@ class Late(click.Group):
         found = getattr(import_module(f"opsguide.launch.{COMMANDS[cmd_name][0]}"), f"{cmd_name}_command")
         assert isinstance(found, click.Command)
         return found
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the line up to the command."""
+        refuse_twice(self, ctx, args)
+        return super().parse_args(ctx, args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -192,6 +192,8 @@ def resume_command(
     setting = context.ensure_object(Setting)
     close_orphans(setting)
     whole = _whole_id(setting, run)
+    if why is not None and not found:
+        raise InputError("--found and --why go together", next='--found done|not-done --why "…"; to go on: --reason')
     if found:
         return _settle(setting, whole, found, why or "", bool(options["as_json"]))
     if any(h.run == whole for h in holding.holds(setting.platform().state).values()):

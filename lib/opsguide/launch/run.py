@@ -71,7 +71,7 @@ def run_command(context: click.Context, /, plan: str | None, **options: Any) -> 
     leave a record. Ctrl-C ends a look at once and lets a change come to its end; the exit code is the record's.
     """
     setting = context.ensure_object(Setting)
-    context.exit(_followed(setting, plan, options) if plan else _command(setting, "apply", options))
+    context.exit(_command(setting, "apply", options) if plan is None else _followed(setting, plan, options))
 
 
 def _followed(setting: Setting, plan: str, options: dict[str, Any]) -> int:

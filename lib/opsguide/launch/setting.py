@@ -91,8 +91,13 @@ def _platforms(context: click.Context, parameter: click.Parameter, incomplete: s
 
 def _keep(attribute: str) -> Any:
     def callback(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
-        if value is not None:
-            setattr(context.ensure_object(Setting), attribute, value)
+        if value is None:
+            return
+        setting = context.ensure_object(Setting)
+        if not value or getattr(setting, attribute) not in (None, value):
+            said = "stands twice" if value else "is empty"
+            raise InputError(f"{parameter.opts[0]} {said}", next="name one, or leave the option out")
+        setattr(setting, attribute, value)
 
     return callback
 
@@ -110,12 +115,26 @@ def shared_options() -> list[click.Option]:
     return [platform, records]
 
 
+def refuse_twice(command: click.Command, context: click.Context, args: list[str]) -> None:
+    """InputError for an option that stands twice: the first of two elements would be passed over without a word."""
+    _, _, order = command.make_parser(context).parse_args(list(args))
+    for option in order:
+        single = isinstance(option, click.Option) and not option.multiple and not option.is_flag
+        if single and order.count(option) > 1 and not context.resilient_parsing:
+            raise InputError(f"{option.opts[0]} stands twice", next="leave one out")
+
+
 class Command(click.Command):
-    """A command that also takes the shared options."""
+    """A command that also takes the shared options, and each option once."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params += shared_options()
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the line."""
+        refuse_twice(self, ctx, args)
+        return super().parse_args(ctx, args)
 
 
 class Group(click.Group):
