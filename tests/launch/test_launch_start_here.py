@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from opsguide import places
+from opsguide.errors import InputError
 from opsguide.guide import editions, kinds
 from opsguide.launch import table
 from opsguide.notebook import form
@@ -99,6 +100,16 @@ def test_the_form_shows_a_line_that_the_command_line_understands(filled: form.Fo
     assert words[1] == "run"
     assert words[-1] == 'it\'s "hung"'
     assert "Hosting Provider" in filled._said.value
+
+
+def test_what_the_command_line_refuses_is_raised_with_its_fields(filled: form.Form) -> None:
+    with pytest.raises(InputError) as asked:
+        form.asked("may", "06", "uh-99")
+    assert (asked.value.next, asked.value.sent) == ("opsguide elements lists them all", "nothing to any element")
+    with pytest.raises(InputError) as copied:
+        form.copied("restarting-processes", [], {"element": "uh-99"})
+    assert copied.value.words.startswith("far has no element 'uh-99'")
+    assert copied.value.next == "opsguide elements lists them all"
 
 
 def shown(filled: form.Form) -> str:

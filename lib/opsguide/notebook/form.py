@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from typing import Any
 from urllib.parse import quote
 
 from opsguide import places
-from opsguide.errors import InputError
+from opsguide.errors import InputError, OpsguideError
 
 COMMON = ("element", "mode", "reason")
 NOTES = (
@@ -32,9 +33,12 @@ def asked(*words: str) -> Any:
     """What `opsguide WORDS --json` answers; InputError with its own words where it refuses."""
     done = _opsguide(*words, "--json")
     try:
-        return json.loads(done.stdout)
+        told = json.loads(done.stdout)
     except ValueError:
         raise InputError(done.stderr.strip() or "opsguide said nothing", command=shlex.join(words)) from None
+    if done.returncode and isinstance(told, dict) and "error" in told:
+        raise OpsguideError.from_dict(told)
+    return told
 
 
 def _opsguide(*words: str) -> subprocess.CompletedProcess[str]:
@@ -72,7 +76,8 @@ def copied(activity: str, known: list[dict[str, Any]], values: Mapping[str, Any]
     given = [word for pair in words for word in ("-p", pair)]
     done = _opsguide("open", activity, "--only-copy", *given, *parameter_words(known, values))
     if done.returncode:
-        raise InputError(done.stderr.strip().removeprefix("InputError: "))
+        fields = dict(re.findall(r"^  (where|next): +(.*)$", done.stderr, re.MULTILINE))
+        raise InputError(done.stderr.partition("\n")[0].removeprefix("InputError: "), **fields)
     return done.stdout.strip()
 
 
