@@ -44,6 +44,7 @@ step = "do"
 deadline = "1 s"
 """
 ALIVE, USED, AVAIL = "vzlist -H -o ctid", "df -B1M --output=used /vz", "df -B1M --output=avail /vz"
+AT_WORK = "pgrep -f -a [y]um|[d]nf|[v]zmigrate|[p]rlctl.backup"
 LIMITS, FREE = "vzlist -H -o physpages.l", "grep MemAvailable: /proc/meminfo"
 
 
@@ -55,6 +56,7 @@ class Asked:
     run: str = "r1"
     person: str = "Ana"
     sent: list[tuple[str, str]] = field(default_factory=list)
+    exits: dict[str, int] = field(default_factory=dict)
 
     def send(self, command: Command) -> Seen:
         key = (command.target.host.name, command.target.template)
@@ -62,7 +64,7 @@ class Asked:
         assert command.target.entry.verb == "look"
         if key not in self.answers:
             return Seen("not-run")
-        return Seen("ok", 0, text=self.answers[key])
+        return Seen("ok", self.exits.get(key[1], 0), text=self.answers[key])
 
 
 @pytest.fixture
@@ -94,8 +96,22 @@ def test_a_reboot_of_a_host_looks_once_at_each_host_of_the_other_members(lab: Pl
     asked = Asked({("ih-02", ALIVE): "306\n"})
     assert "rebooting ih-01 takes hcore1 down" in told(lab, state, "ih-01", "reboot", asked)
     assert asked.sent == [("ih-02", ALIVE)]
+
+
+def test_a_host_at_work_is_not_rebooted_and_it_is_asked_last(lab: Platform, state: State) -> None:
+    asked = Asked({("uh-01", AT_WORK): ""}, exits={AT_WORK: 1})
     assert told(lab, state, "uh-01", "reboot", asked) == ""
-    assert len(asked.sent) == 1
+    assert asked.sent == [("uh-01", AT_WORK)]
+    busy = Asked({("uh-01", AT_WORK): "4711 yum -y update\n4712 sh\n"})
+    assert told(lab, state, "uh-01", "reboot", busy) == (
+        "at work on uh-01: 4711 yum -y update; rebooting uh-01 would cut it off"
+    )
+    assert "does not say whether an update" in told(lab, state, "uh-01", "reboot", Asked({}))
+    assert "does not say" in told(lab, state, "uh-01", "reboot", Asked({("uh-01", AT_WORK): ""}, exits={AT_WORK: 127}))
+    assert told(lab, state, "hcore1", "reboot", Asked({("ih-02", ALIVE): "305\n306\n"})) == "", (
+        "a lock tells of containers"
+    )
+    invariants.refuse_reboot(grounds(lab, "uh-01", SCOPE), busy, state)  # type: ignore[arg-type]
 
 
 def test_a_run_whose_reboot_would_be_refused_is_refused_at_its_begin(lab: Platform, state: State) -> None:

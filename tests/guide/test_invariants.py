@@ -159,7 +159,7 @@ def test_the_first_number_of_each_line_counts_and_no_limit_is_not_counted(text: 
 
 def test_every_rule_names_effects_that_scopes_have_and_its_source() -> None:
     rules = invariants.load()
-    for one in (rules.pair, *rules.at_most, *rules.room):
+    for one in (rules.pair, *rules.at_most, *rules.room, rules.quiet):
         assert set(one.effects) <= set(entries.EFFECTS)
         assert one.source
         assert one.says
@@ -172,6 +172,12 @@ def test_an_activity_is_told_the_rules_that_its_effects_could_break() -> None:
     assert any("at most 1 in maintenance" in words for words in told)
     assert invariants.load().applying(["empties"]) == [one.says for one in invariants.load().room]
     assert invariants.load().applying(["puts-back", ""]) == []
+
+
+def test_no_host_reboots_while_something_is_under_way_or_nobody_can_tell() -> None:
+    assert invariants.quiet("uh-01", "reboots", "") is None
+    assert "would cut it off" in invariants.quiet("uh-01", "reboots", "7 yum\n").words  # type: ignore[union-attr]
+    assert "does not say" in invariants.quiet("uh-01", "reboots", None).words  # type: ignore[union-attr]
 
 
 # No reachable state has a pair out

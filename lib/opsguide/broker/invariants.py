@@ -4,6 +4,7 @@
 - Only when these say nothing against it is the other member of each pair looked at, on its host.
 - A run on a member whose other one is out is refused at its begin, before anything is sent; so is a run whose reboot
   would be refused, before it drains or stops what must go first.
+- Right before a host reboots it is asked what is at work on it: the runbook's own look may be an hour old by then.
 - A plan says what would be refused now; it sends looks only.
 """
 
@@ -36,11 +37,11 @@ class Asking:
     commands: Commands
     step: str
 
-    def look(self, host: Element, look: str) -> str | None:
-        """What a host answers to a look, None where it does not answer well."""
+    def look(self, host: Element, look: str, empty: int = 0) -> str | None:
+        """What a host answers to a look, None where it does not answer well; an exit status `empty` says nothing."""
         target = own(self.grounds.platform, host, look.split())
         seen = self.commands.send(Command(target, "look", self.step, LOOK_SECONDS, screen="nothing", judged=False))
-        return seen.text if seen.state == "ok" and seen.exit == 0 else None
+        return seen.text if seen.state == "ok" and seen.exit in (0, empty) else None
 
 
 def refuse_beside(grounds: Grounds, state: State) -> None:
@@ -77,7 +78,8 @@ def against(grounds: Grounds, commands: Commands, state: State, step: str, targe
     if not invariants.load().applying([effect]):
         return None
     ask = Asking(grounds, commands, step)
-    return _told(ask, parts(grounds.platform), outs(state), target.element, effect)
+    story = _told(ask, parts(grounds.platform), outs(state), target.element, effect)
+    return story or _at_work(ask, target.element, effect)
 
 
 def _told(ask: Asking, known: dict[str, Part], away: list[Out], element: Element, effect: str) -> Story | None:
@@ -130,6 +132,13 @@ def _running(ask: Asking, members: list[str]) -> dict[str, bool | None]:
         running = None if listed is None else listed.split()
         found |= {one.name: None if running is None else str(one.ctid) in running for one in its}
     return found
+
+
+def _at_work(ask: Asking, element: Element, effect: str) -> Story | None:
+    rule = invariants.load().quiet
+    if effect not in rule.effects or element.kind not in rule.kinds:
+        return None
+    return invariants.quiet(element.name, effect, ask.look(element, rule.look, rule.idle))
 
 
 def _room(ask: Asking, rule: Room, element: Element) -> Story | None:

@@ -121,6 +121,7 @@ def _refuse_outside(work: Work, answers: list[dict[str, Any]], among: list[dict[
     outside = rows.outside([a["text"] for a in answers], among)
     if outside:
         work.steps.fail("look")
+        work.note(f"the answer has a row that the plan did not see: {outside[:200]}")
         raise FailedError(
             "the answer has a row that the plan did not see",
             answer=outside[:200],
@@ -131,7 +132,13 @@ def _refuse_outside(work: Work, answers: list[dict[str, Any]], among: list[dict[
 def _look_at_services(work: Work, step: Step, request: dict[str, Any]) -> dict[str, Any]:
     """The service map as a look: one answer an element, a line a check."""
     wanted = service_map.wanted(request.get("expect"))
-    found = work.alive.ask(work.commands, service_map.checks(work.grounds, request), step.slug, "look")
+    checks = service_map.checks(work.grounds, request)
+    if request.get("when") == "apply" and work.mode != "apply":
+        work.later += 1
+        names = ", ".join(dict.fromkeys(one.target.element.name for one in checks)) or "none"
+        work.note(f"service map of {names}: asked only in apply")
+        return {"later": work.later}
+    found = work.alive.ask(work.commands, checks, step.slug, "look")
     work.alive.remember(found)
     service_map.tell(work.commands, found)
     bad = [one for one in found if not one.healthy]

@@ -5,6 +5,7 @@
 - A change of a host is a change of every container on it.
 - At most n of a kind at once: n hosts of a hardware node group, n containers of a component.
 - Room before evacuation: what the host uses, and the head-room, is free on the hosts that take its containers.
+- No host reboots while an update, a migration or a backup is under way on it: a cut-off update may not boot again.
 - What nobody can tell counts as out: a host that does not answer, a hold that cannot be read.
 """
 
@@ -119,16 +120,29 @@ class Room:
 
 
 @dataclass(frozen=True)
+class Quiet:
+    """What must not be at work on a host: `look` ends with the exit status `idle` when nothing is."""
+
+    says: str
+    effects: tuple[str, ...]
+    kinds: tuple[str, ...]
+    look: str
+    idle: int
+    source: str
+
+
+@dataclass(frozen=True)
 class Rules:
     """The invariants."""
 
     pair: Pair
     at_most: tuple[AtMost, ...]
     room: tuple[Room, ...]
+    quiet: Quiet
 
     def applying(self, effects: Iterable[str]) -> list[str]:
         """The sentences of the rules that changes of these effects could break."""
-        rules: list[Pair | AtMost | Room] = [self.pair, *self.at_most, *self.room]
+        rules: list[Pair | AtMost | Room | Quiet] = [self.pair, *self.at_most, *self.room, self.quiet]
         found = [rule for rule in rules if set(rule.effects) & set(effects)]
         return [r.says.replace("{n}", str(r.n)) if isinstance(r, AtMost) else r.says for r in found]
 
@@ -146,6 +160,7 @@ def parse(text: str) -> Rules:
         Pair(**_tuples(table["pair"])),
         tuple(AtMost(**_tuples(row)) for row in table["at-most"]),
         tuple(Room(**_tuples(row)) for row in table["room"]),
+        Quiet(**_tuples(table["quiet"])),
     )
 
 
@@ -229,6 +244,16 @@ def room(rule: Room, element: str, need: float, have: Mapping[str, float]) -> St
         f"{hosts} {'has' if len(have) < 2 else 'have'} {free:.0f} free: the evacuation would stop half-way"
     )
     return Story(words, "name further hosts to take the containers, or make room there first", hosts)
+
+
+def quiet(element: str, effect: str, at_work: str | None) -> Story | None:
+    """What a change of a host would cut off, or None; `at_work` is a line a process, None where nobody could tell."""
+    if at_work is None:
+        words = f"{element} does not say whether an update, a migration or a backup is under way on it"
+        return Story(words, f"see to {element} first")
+    first = next(iter(at_work.splitlines()), "")
+    words = f"at work on {element}: {first[:120]}; {_deed(effect, element)} would cut it off"
+    return Story(words, "wait until it has ended, then run the step again") if first else None
 
 
 def beside(parts: Mapping[str, Part], outs: Iterable[Out], element: str) -> Story | None:
