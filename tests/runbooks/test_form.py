@@ -395,13 +395,8 @@ def another_element_is_named_only_where_the_entry_allows_it(book: Book) -> None:
     """The service map and the common looks may be asked on any element of the run; `[run.element] * n` is the run's own."""
     free = {said(entry) for entry in entries.common_looks()}
     for use in uses(book):
-<<<<<<< HEAD
         others = use.on and not use.on.startswith("[run.element] * ")
         if others and not use.of_service and (use.verb, use.template, use.args) not in free:
-=======
-        own_or_none = not use.on or use.on.startswith("[run.element][")
-        if not own_or_none and not use.of_service and (use.verb, use.template, use.args) not in free:
->>>>>>> a0686d0 (Runbooks: what a change rests on is seen again right before it)
             allowed = {on for e in own(book) if said(e) == (use.verb, use.template, use.args) for on in e.on}
             on = chosen(book).get(use.on, use.on.removeprefix("known."))
             told = on in kinds.KINDS or use.on.startswith("known.")
