@@ -135,8 +135,8 @@ def _look_at_services(work: Work, step: Step, request: dict[str, Any]) -> dict[s
     checks = service_map.checks(work.grounds, request)
     if request.get("when") == "apply" and work.mode != "apply":
         work.later += 1
-        names = ", ".join(dict.fromkeys(one.target.element.name for one in checks)) or "none"
-        work.note(f"service map of {names}: asked only in apply")
+        if names := ", ".join(dict.fromkeys(one.target.element.name for one in checks)):
+            work.note(f"service map of {names}: asked only in apply")
         return {"later": work.later}
     found = work.alive.ask(work.commands, checks, step.slug, "look")
     work.alive.remember(found)
