@@ -30,7 +30,7 @@ for u in anna berta deploy hivext jelastic; do
   for i in $(seq 600); do pkill -KILL -u $u || break; sleep 0.05; done  # userdel refuses while one lives
   userdel $u; rm -rf /home/$u /var/spool/cron/crontabs/$u; done
 for g in ops-operator ops-admin ssh-access; do groupdel $g; done
-umount /mnt/more /mnt/net; rm -rf /mnt/more /mnt/net /vz/root/101/srv/hers /vz/private/101/hers /var/mail/anna /srv/late
+umount /mnt/more /mnt/net; rm -rf /mnt/more /mnt/net /vz/root/101/srv/hers /vz/private/101/hers /var/mail/anna /srv/late /var/spool/hers
 rm -rf /etc/sudoers.d/50-profiles /etc/sudoers.d/anna /root/ops-backup/accounts /srv/hers /root/k; true"""
 MOUNTED = """
 mkdir -p /mnt/more /mnt/net; mount -t tmpfs none /mnt/more; mount -t tmpfs server:/export /mnt/net
