@@ -126,11 +126,13 @@ def test_a_mode_that_lets_all_write_or_sets_an_owner_is_bad_input(desk: Desk, la
 @pytest.mark.parametrize("name", ["path", "user"])
 @pytest.mark.parametrize("element", ["uh-01", "hcore1"])
 def test_a_change_without_path_or_user_is_bad_input(desk: Desk, name: str, element: str) -> None:
-    given = [f"{one}={'' if one == name else value}" for one, value in (("path", FILE), ("user", "zabbix"))]
-    done = desk("run", "18", "--on", element, "-p", given[0], "-p", given[1], "-p", "bits=600", "--reason", "a slip")
-    assert done.code == 2, done
-    assert f"action change needs {name}" in done.err
-    assert f"-p {name}=" in done.err
+    other = {"path": "user=zabbix", "user": f"path={FILE}"}[name]
+    for empty in ([], ["-p", f"{name}="]):
+        given = ["-p", other, *empty, "-p", "bits=600", "--reason", "a slip"]
+        done = desk("run", "18", "--on", element, *given)
+        assert done.code == 2, done
+        assert f"action change needs {name}" in done.err
+        assert empty or f"give -p {name}=" in done.err
     assert not desk.folders()
 
 
