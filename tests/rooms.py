@@ -23,14 +23,11 @@ PRIVATE, BIND = 0x40000 | 0x4000, 0x1000
 
 
 def possible() -> int:
-    """How many rooms this machine carries; 0 where tests run one after another, without a room.
-
-    One more than cores, for half of a room's time is spent waiting for what its hosts do; 2 GiB for each.
-    """
+    """How many rooms this machine carries: one for each core, 2 GiB for each; 0 where tests run one after another."""
     import opsguide_lab
 
-    cores, memory = os.cpu_count() or 1, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    rooms = min(cores + 1, MOST, memory >> 31) if cores > 1 else 0
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    rooms = min(os.cpu_count() or 1, MOST, memory >> 31)
     return (
         rooms if rooms > 1 and os.geteuid() == 0 and not opsguide_lab.missing() and os.access(INSTANCES, os.W_OK) else 0
     )

@@ -109,7 +109,7 @@ def test_a_cell_without_an_id_is_known_without_a_name(tmp_path: Path, monkeypatc
 
 
 def test_the_words_before_a_cell_are_those_of_the_repository_and_of_no_other_cell() -> None:
-    assert KNOWN.about(CODE["restart"]).startswith("## 3 Restart\n\nReplace the process.")
+    assert KNOWN.about(CODE["restart"]).startswith("## 3 Restart\n\nReplace the process")
     assert [KNOWN.about(source) for source in (CODE["parameters"], "f()", "service = 'x'")] == ["", "", ""]
     assert KNOWN.about(CODE["probe"]).startswith("## Verify")
     assert KNOWN.about(CODE["settle"]) == "", "the second cell of Verify has no words of its own"
