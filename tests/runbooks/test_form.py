@@ -395,11 +395,11 @@ def another_element_is_named_only_where_the_entry_allows_it(book: Book) -> None:
     """The service map and the common looks may be asked on any element of the run; `[run.element] * n` is the run's own."""
     free = {said(entry) for entry in entries.common_looks()}
     for use in uses(book):
-        others = use.on and not use.on.startswith("[run.element] * ")
-        if others and not use.of_service and (use.verb, use.template, use.args) not in free:
+        if use.on and not use.of_service and (use.verb, use.template, use.args) not in free:
             allowed = {on for e in own(book) if said(e) == (use.verb, use.template, use.args) for on in e.on}
             on = chosen(book).get(use.on, use.on.removeprefix("known."))
-            told = on in kinds.KINDS or use.on.startswith("known.")
+            on = "element" if use.on.startswith("[run.element] * ") else on
+            told = on in (*kinds.KINDS, "element") or use.on.startswith("known.")
             named = {on} if told else allowed - {"element", "peer"}
             assert named, f"{use.cell}: {use.template} is for the element alone"
             assert named <= allowed, f"{use.cell}: {use.template} on {use.on}"
